@@ -1,0 +1,18 @@
+/** Shapes of tensors whose every dimension is known. Shapes with unknown dimensions belong to graphs (`graph/`). */
+export type Shape = readonly number[];
+
+/** How many elements a tensor of this shape has; 1 for a scalar. */
+export function elementCount(shape: Shape): number {
+  let count = 1;
+  for (const dimension of shape) count *= dimension;
+  return count;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
+}
+
+/** `[3,32,32]`: how shapes stand in messages. */
+export function formatShape(shape: readonly (number | string | undefined)[]): string {
+  return `[${shape.map((dimension) => dimension ?? '?').join(',')}]`;
+}
