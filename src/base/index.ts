@@ -2,3 +2,5 @@ export * from './clock.ts';
 export * from './errors.ts';
 export * from './random.ts';
 export * from './statistics.ts';
+export * from './worker-pool.ts';
+export * from './worker-thread.ts';

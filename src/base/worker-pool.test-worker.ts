@@ -1,0 +1,37 @@
+/** The thread that worker-pool.test.ts drives. */
+import { workerData } from 'node:worker_threads';
+import { SkeinError } from './errors.ts';
+import { answerJobs } from './worker-thread.ts';
+
+export type TestJob =
+  | { readonly kind: 'square'; readonly value: number; readonly delayMs?: number }
+  | { readonly kind: 'sum'; readonly data: Float32Array }
+  | { readonly kind: 'remember'; readonly value: number }
+  | { readonly kind: 'recall' }
+  | { readonly kind: 'refuse' }
+  | { readonly kind: 'die'; readonly unless?: SharedArrayBuffer };
+
+if ((workerData as { broken?: boolean } | undefined)?.broken) throw new Error('broken at the start');
+
+let remembered = -1;
+
+answerJobs<TestJob, number>(async (job) => {
+  switch (job.kind) {
+    case 'square':
+      if (job.delayMs !== undefined) await new Promise((done) => setTimeout(done, job.delayMs));
+      return { result: job.value ** 2 };
+    case 'sum':
+      return { result: job.data.reduce((sum, x) => sum + x, 0) };
+    case 'remember':
+      remembered = job.value;
+      return { result: 0 };
+    case 'recall':
+      return { result: remembered };
+    case 'refuse':
+      throw new SkeinError('invalid-argument', 'not this one');
+    case 'die':
+      // The first thread to get here marks the flag and dies; with the mark set the job is answered.
+      if (job.unless !== undefined && Atomics.exchange(new Int32Array(job.unless), 0, 1) === 1) return { result: 1 };
+      process.exit(3);
+  }
+});

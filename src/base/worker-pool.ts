@@ -1,0 +1,296 @@
+/**
+ * A fixed number of worker threads that answer jobs: one at a time each, first come first served. A thread that dies is
+ * replaced; the job that it held is tried once more elsewhere and then fails with 'unavailable', so nothing hangs.
+ *
+ * What a thread must hold between jobs (a session, say) is *installed*: sent to every thread, and sent again to each
+ * replacement before that answers anything. The thread's side is `answerJobs` in worker-thread.ts.
+ */
+import { type Transferable, Worker } from 'node:worker_threads';
+import { SkeinError } from './errors.ts';
+
+export interface Job<Message> {
+  readonly message: Message;
+  /** Buffers that move to the thread instead of being copied; they are empty here afterwards. */
+  readonly transfer?: readonly Transferable[];
+}
+
+export interface WorkerPoolOptions {
+  /** What the threads do, for messages: 'inference', 'decode'. */
+  readonly name: string;
+  /** The compiled script that calls `answerJobs`. */
+  readonly script: URL;
+  readonly size: number;
+  readonly workerData?: unknown;
+  /** Told of each thread that died, for logs and metrics. */
+  readonly onDeath?: (reason: string) => void;
+}
+
+/** What travels from and to a thread. */
+export type ToThread<Message> = { readonly id: number; readonly message: Message };
+export type FromThread<Result> =
+  | { readonly id: number; readonly result: Result }
+  | { readonly id: number; readonly error: { readonly code: SkeinError['code']; readonly message: string } };
+
+interface Pending<Message, Result> {
+  readonly id: number;
+  readonly makeJob: () => Job<Message>;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: SkeinError) => void;
+  deaths: number;
+}
+
+interface Slot<Message, Result> {
+  worker: Worker;
+  state: 'starting' | 'idle' | 'busy' | 'dead';
+  readonly held: Map<number, Pending<Message, Result>>;
+  /** Threads of this slot that died, one after another, before they answered a job. */
+  deathsInARow: number;
+}
+
+/** After this many deaths without an answer a slot waits before it is started again. */
+const QUICK_RESTARTS = 3;
+const RESTART_PAUSE_MS = 1000;
+
+export class WorkerPool<Message, Result> {
+  readonly size: number;
+  readonly #options: WorkerPoolOptions;
+  readonly #slots: Slot<Message, Result>[] = [];
+  readonly #queue: Pending<Message, Result>[] = [];
+  readonly #installed = new Map<string, () => Job<Message>>();
+  readonly #idleListeners = new Set<() => void>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: WorkerPoolOptions) {
+    if (!Number.isInteger(options.size) || options.size < 1) {
+      throw new SkeinError(
+        'invalid-argument',
+        `The ${options.name} pool needs a whole number of threads from 1, received ${options.size}`,
+      );
+    }
+    this.#options = options;
+    this.size = options.size;
+    for (let i = 0; i < options.size; i++) {
+      const slot: Slot<Message, Result> = {
+        worker: this.#spawn(),
+        state: 'idle',
+        held: new Map(),
+        deathsInARow: 0,
+      };
+      this.#slots.push(slot);
+      this.#listen(slot);
+    }
+  }
+
+  /** Threads that wait for work. */
+  get idle(): number {
+    let count = 0;
+    for (const slot of this.#slots) if (slot.state === 'idle') count++;
+    return count;
+  }
+
+  /** Jobs that wait for a thread. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Calls `listener` each time that a thread has become idle and no queued job took it; returns how to stop that. */
+  onIdle(listener: () => void): () => void {
+    this.#idleListeners.add(listener);
+    return () => this.#idleListeners.delete(listener);
+  }
+
+  /**
+   * Runs one job on the first idle thread. `makeJob` is called when a thread is free, and again if that thread dies,
+   * since what was transferred to it is lost.
+   */
+  run(makeJob: () => Job<Message>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(this.#closedError());
+        return;
+      }
+      const pending = { id: this.#nextId++, makeJob, resolve, reject, deaths: 0 };
+      const slot = this.#queue.length === 0 ? this.#slots.find((candidate) => candidate.state === 'idle') : undefined;
+      if (slot === undefined) this.#queue.push(pending);
+      else this.#assign(slot, pending);
+    });
+  }
+
+  /**
+   * Sends a job to every thread, and to each later replacement before its first job. Fails if any thread answers with an
+   * error. A thread that is just being replaced may get the job twice, so it must be one that can be repeated.
+   */
+  async install(key: string, makeJob: () => Job<Message>): Promise<Result[]> {
+    if (this.#closed) throw this.#closedError();
+    this.#installed.set(key, makeJob);
+    try {
+      return await this.#broadcast(makeJob);
+    } catch (error) {
+      this.#installed.delete(key);
+      throw error;
+    }
+  }
+
+  /** Undoes `install`: replacements no longer get it, and every thread is sent `makeJob`. */
+  async uninstall(key: string, makeJob: () => Job<Message>): Promise<void> {
+    if (!this.#installed.delete(key) || this.#closed) return;
+    if (this.#slots.some((slot) => slot.state !== 'dead')) await this.#broadcast(makeJob);
+  }
+
+  /** Ends every thread. Jobs that are not answered yet fail with 'unavailable'. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const pending of this.#queue.splice(0)) pending.reject(this.#closedError());
+    await Promise.all(
+      this.#slots.map(async (slot) => {
+        for (const pending of slot.held.values()) pending.reject(this.#closedError());
+        slot.held.clear();
+        await slot.worker.terminate();
+      }),
+    );
+  }
+
+  /** Ends one thread as a crash would; for tests of what happens then. */
+  async kill(index: number): Promise<void> {
+    await this.#slots[index]?.worker.terminate();
+  }
+
+  #closedError(): SkeinError {
+    return new SkeinError('unavailable', `The ${this.#options.name} threads have been closed`);
+  }
+
+  #spawn(): Worker {
+    return new Worker(this.#options.script, {
+      workerData: this.#options.workerData,
+      name: this.#options.name,
+    });
+  }
+
+  #listen(slot: Slot<Message, Result>): void {
+    const worker = slot.worker;
+    let reason: string | undefined;
+    worker.on('message', (answer: FromThread<Result>) => this.#settle(slot, answer));
+    worker.on('error', (error) => {
+      reason = error instanceof Error ? error.message : String(error);
+    });
+    worker.on('exit', (code) => this.#replace(slot, reason ?? `exit code ${code}`));
+  }
+
+  #settle(slot: Slot<Message, Result>, answer: FromThread<Result>): void {
+    const pending = slot.held.get(answer.id);
+    if (pending === undefined) return;
+    slot.held.delete(answer.id);
+    slot.deathsInARow = 0;
+    if (slot.held.size === 0 && slot.state === 'busy') {
+      slot.state = 'idle';
+      this.#feed(slot);
+    }
+    if ('error' in answer) pending.reject(new SkeinError(answer.error.code, answer.error.message));
+    else pending.resolve(answer.result);
+    if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
+  }
+
+  #feed(slot: Slot<Message, Result>): void {
+    while (slot.state === 'idle') {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#assign(slot, next);
+    }
+  }
+
+  #assign(slot: Slot<Message, Result>, pending: Pending<Message, Result>): void {
+    let job: Job<Message>;
+    try {
+      job = pending.makeJob();
+    } catch (error) {
+      pending.reject(error instanceof SkeinError ? error : new SkeinError('internal', String(error), { cause: error }));
+      return;
+    }
+    if (slot.state === 'idle') slot.state = 'busy';
+    slot.held.set(pending.id, pending);
+    const envelope: ToThread<Message> = { id: pending.id, message: job.message };
+    try {
+      slot.worker.postMessage(envelope, job.transfer ?? []);
+    } catch (error) {
+      slot.held.delete(pending.id);
+      if (slot.held.size === 0 && slot.state === 'busy') slot.state = 'idle';
+      pending.reject(new SkeinError('internal', `Cannot send a job to a thread: ${String(error)}`, { cause: error }));
+    }
+  }
+
+  /** A thread that dies meanwhile is left out: its replacement is sent whatever is installed. */
+  async #broadcast(makeJob: () => Job<Message>): Promise<Result[]> {
+    const live = this.#slots.filter((slot) => slot.state !== 'dead');
+    const outcomes = await Promise.allSettled(live.map((slot) => this.#direct(slot, makeJob)));
+    const results: Result[] = [];
+    let death: SkeinError | undefined;
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') results.push(outcome.value);
+      else if (outcome.reason.code === 'unavailable') death = outcome.reason;
+      else throw outcome.reason;
+    }
+    if (results.length === 0) {
+      throw death ?? new SkeinError('unavailable', `No ${this.#options.name} thread is running: try again`);
+    }
+    return results;
+  }
+
+  /** A job for this very thread, sent at once even if it is busy: threads answer in the order of arrival. */
+  #direct(slot: Slot<Message, Result>, makeJob: () => Job<Message>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#assign(slot, { id: this.#nextId++, makeJob, resolve, reject, deaths: 1 });
+    });
+  }
+
+  #replace(slot: Slot<Message, Result>, reason: string): void {
+    if (this.#closed) return;
+    slot.state = 'dead';
+    slot.deathsInARow++;
+    this.#options.onDeath?.(reason);
+    const lost = [...slot.held.values()];
+    slot.held.clear();
+    for (const pending of lost.reverse()) {
+      if (pending.deaths++ === 0) this.#queue.unshift(pending);
+      else {
+        pending.reject(
+          new SkeinError(
+            'unavailable',
+            `The ${this.#options.name} thread died while it answered (${reason}): try again`,
+          ),
+        );
+      }
+    }
+    const pause = slot.deathsInARow > QUICK_RESTARTS ? RESTART_PAUSE_MS : 0;
+    if (slot.deathsInARow > QUICK_RESTARTS && this.#slots.every((each) => each.state === 'dead')) {
+      // Every thread dies as soon as it starts: waiting requests would only wait for the next death.
+      for (const pending of this.#queue.splice(0)) {
+        pending.reject(new SkeinError('unavailable', `The ${this.#options.name} threads cannot be started: ${reason}`));
+      }
+    }
+    const restart = setTimeout(() => void this.#start(slot), pause);
+    restart.unref();
+    for (const other of this.#slots) this.#feed(other);
+  }
+
+  async #start(slot: Slot<Message, Result>): Promise<void> {
+    if (this.#closed) return;
+    slot.worker = this.#spawn();
+    slot.state = 'starting';
+    this.#listen(slot);
+    const worker = slot.worker;
+    try {
+      for (const makeJob of this.#installed.values()) await this.#direct(slot, makeJob);
+    } catch {
+      // Either the thread died again (its exit restarts it) or it cannot hold what the others hold: end it, so that its
+      // exit restarts it too.
+      if (slot.worker === worker && slot.state === 'starting') await worker.terminate();
+      return;
+    }
+    if (slot.worker !== worker || slot.state !== 'starting') return;
+    slot.state = 'idle';
+    this.#feed(slot);
+    if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
+  }
+}
