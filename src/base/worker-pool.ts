@@ -125,7 +125,7 @@ export class WorkerPool<Message, Result> {
     if (this.#closed) throw this.#closedError();
     this.#installed.set(key, makeJob);
     try {
-      return await this.#broadcast(makeJob);
+      return await this.broadcast(makeJob);
     } catch (error) {
       this.#installed.delete(key);
       throw error;
@@ -135,7 +135,7 @@ export class WorkerPool<Message, Result> {
   /** Undoes `install`: replacements no longer get it, and every thread is sent `makeJob`. */
   async uninstall(key: string, makeJob: () => Job<Message>): Promise<void> {
     if (!this.#installed.delete(key) || this.#closed) return;
-    if (this.#slots.some((slot) => slot.state !== 'dead')) await this.#broadcast(makeJob);
+    if (this.#slots.some((slot) => slot.state !== 'dead')) await this.broadcast(makeJob);
   }
 
   /** Ends every thread. Jobs that are not answered yet fail with 'unavailable'. */
@@ -220,8 +220,8 @@ export class WorkerPool<Message, Result> {
     }
   }
 
-  /** A thread that dies meanwhile is left out: its replacement is sent whatever is installed. */
-  async #broadcast(makeJob: () => Job<Message>): Promise<Result[]> {
+  /** Sends a job to every thread. One that dies meanwhile is left out: its replacement is sent what is installed. */
+  async broadcast(makeJob: () => Job<Message>): Promise<Result[]> {
     const live = this.#slots.filter((slot) => slot.state !== 'dead');
     const outcomes = await Promise.allSettled(live.map((slot) => this.#direct(slot, makeJob)));
     const results: Result[] = [];

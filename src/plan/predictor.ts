@@ -1,0 +1,54 @@
+/**
+ * The one idea of Skein: whatever answers "which class is this image?" is a Predictor, and every technique is a
+ * combinator over predictors. `evaluate` builds the tree over bare sessions, `serve` over batching queues; the tree
+ * itself knows neither.
+ */
+
+/** Images ready for a model: `count` rows of C·H·W floats, preprocessed, one after another. */
+export interface ImageBatch {
+  readonly count: number;
+  readonly data: Float32Array;
+}
+
+/** What a request asks of those who answer it. */
+export interface PredictContext {
+  /** On the clock of the server (milliseconds); later than this nobody needs the answer. */
+  readonly deadline?: number;
+  /** 1 is the highest; larger numbers wait behind smaller ones. */
+  readonly priority?: number;
+  /** Aborted when the client has gone. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the numbers of a row are: raw scores before softmax (log-probabilities are such), or probabilities. */
+export type ScoreScale = 'logits' | 'probabilities';
+
+export interface Scores {
+  readonly count: number;
+  /** `count` rows of `classes` floats. */
+  readonly data: Float32Array;
+  /** For each row the path of the `model` node whose scores these are. */
+  readonly answeredBy: readonly string[];
+}
+
+export interface Predictor {
+  /** Its place in the plan: 'root', 'root.cascade.small'. */
+  readonly path: string;
+  readonly kind: 'model' | 'cascade';
+  readonly classes: number;
+  readonly scale: ScoreScale;
+  readonly children: readonly Predictor[];
+  /** Rows that it has been asked for since it was built; the ratio to the root's is its share. */
+  readonly rows: number;
+  /**
+   * Class scores of every row, in the order of the rows. The batch is only read until the promise settles.
+   * @throws SkeinError 'deadline-exceeded', 'cancelled', 'queue-full' or 'unavailable'
+   */
+  predict(batch: ImageBatch, context?: PredictContext): Promise<Scores>;
+}
+
+/** The node and all below it, in the order of the plan. */
+export function* walk(predictor: Predictor): Generator<Predictor> {
+  yield predictor;
+  for (const child of predictor.children) yield* walk(child);
+}

@@ -1,0 +1,6 @@
+export { BufferPool } from './buffer-pool.ts';
+export { cpuQuota, usableCores } from './cores.ts';
+export { Engine, type EngineOptions, type LoadedModel, type RunResult } from './engine.ts';
+export type { LayerTiming } from './profile.ts';
+export { DEVICES, type Device } from './session-protocol.ts';
+export type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';

@@ -1,0 +1,103 @@
+/**
+ * A thread that holds sessions of ONNX Runtime. `session.run()` blocks the thread that calls it (microsoft/onnxruntime
+ * #19611), which is why no session lives on the thread that accepts requests.
+ */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
+import { DTYPES, type DType } from '../tensor/index.ts';
+import type { SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
+import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';
+
+const sessions = new Map<number, { readonly session: InferenceSession; readonly profiled: boolean }>();
+
+answerJobs<SessionJob, SessionResult>((job) => {
+  switch (job.kind) {
+    case 'load':
+      return load(job.session, job.model, job.settings);
+    case 'run':
+      return run(job.session, job.feeds);
+    case 'unload':
+      return unload(job.session);
+  }
+});
+
+async function load(id: number, model: string | Uint8Array, settings: SessionSettings): Promise<Answer<SessionResult>> {
+  let session = sessions.get(id)?.session;
+  if (session === undefined) {
+    const options: InferenceSession.SessionOptions = {
+      executionProviders: settings.device === 'cpu' ? ['cpu'] : [settings.device, 'cpu'],
+      intraOpNumThreads: settings.threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: settings.optimization,
+      // An idle pool that spins takes the cores from the other sessions and from the accepting thread.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    };
+    if (settings.profilePrefix !== undefined) {
+      options.enableProfiling = true;
+      options.profileFilePrefix = settings.profilePrefix;
+    }
+    try {
+      session =
+        typeof model === 'string'
+          ? await InferenceSession.create(model, options)
+          : await InferenceSession.create(model, options);
+    } catch (error) {
+      throw new SkeinError('corrupt', `ONNX Runtime cannot load the model: ${messageOf(error)}`, { cause: error });
+    }
+    sessions.set(id, { session, profiled: settings.profilePrefix !== undefined });
+  }
+  return {
+    result: {
+      kind: 'loaded',
+      inputs: session.inputMetadata.map(tensorInfo),
+      outputs: session.outputMetadata.map(tensorInfo),
+    },
+  };
+}
+
+function tensorInfo(metadata: InferenceSession.ValueMetadata): TensorInfo {
+  if (!metadata.isTensor || !(metadata.type in DTYPES)) {
+    throw new SkeinError(
+      'unsupported',
+      `'${metadata.name}' is not a tensor: only tensors can go in and out of a model`,
+    );
+  }
+  return { name: metadata.name, dtype: metadata.type as DType, dims: [...metadata.shape] };
+}
+
+async function run(id: number, feeds: NamedTensors): Promise<Answer<SessionResult>> {
+  const session = sessions.get(id)?.session;
+  if (session === undefined) throw new SkeinError('internal', `Session ${id} is not loaded on this thread`);
+  const inputs: Record<string, Tensor> = {};
+  const buffers: ArrayBuffer[] = [];
+  for (const [name, tensor] of Object.entries(feeds)) {
+    inputs[name] = new Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.dims);
+    if (!Array.isArray(tensor.data)) buffers.push((tensor.data as NumericData).buffer as ArrayBuffer);
+  }
+  const start = performance.now();
+  let results: InferenceSession.OnnxValueMapType;
+  try {
+    results = await session.run(inputs);
+  } catch (error) {
+    throw new SkeinError('invalid-argument', `ONNX Runtime refused the inputs: ${messageOf(error)}`, { cause: error });
+  }
+  const computeMs = performance.now() - start;
+  const outputs: Record<string, TensorData> = {};
+  const transfer = [...buffers];
+  for (const [name, value] of Object.entries(results)) {
+    const tensor = value as Tensor;
+    const data = tensor.data as NumericData | string[];
+    outputs[name] = { dtype: tensor.type as DType, dims: tensor.dims, data };
+    if (!Array.isArray(data)) transfer.push(data.buffer as ArrayBuffer);
+  }
+  return { result: { kind: 'ran', outputs, buffers, computeMs }, transfer };
+}
+
+async function unload(id: number): Promise<Answer<SessionResult>> {
+  const held = sessions.get(id);
+  sessions.delete(id);
+  if (held?.profiled) held.session.endProfiling();
+  await held?.session.release();
+  return { result: { kind: 'unloaded' } };
+}
