@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sharedDir } from '../../test/shared.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { Engine, type LoadedModel } from './engine.ts';
+
+describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)', () => {
+  let engine: Engine;
+  let model: LoadedModel;
+  beforeAll(async () => {
+    engine = new Engine({ workers: 2 });
+    model = await engine.load(`${sharedDir}/models/resnet20.onnx`);
+  });
+  afterAll(() => engine.close());
+
+  /** Images that differ by row, so that a mixed-up answer shows. */
+  const feeds = (rows: readonly number[]) => (buffers: BufferPool) => {
+    const data = buffers.float32(rows.length * 3072);
+    for (const [i, value] of rows.entries()) data.fill(value / 10, i * 3072, (i + 1) * 3072);
+    return { input: { dtype: 'float32' as const, dims: [rows.length, 3, 32, 32], data } };
+  };
+  const logits = async (rows: readonly number[]) =>
+    (await model.run(feeds(rows))).outputs['logits']?.data as Float32Array;
+
+  it('says what goes in and out', () => {
+    expect(model.inputs).toEqual([{ name: 'input', dtype: 'float32', dims: ['batch', 3, 32, 32] }]);
+    expect(model.outputs).toEqual([{ name: 'logits', dtype: 'float32', dims: ['batch', 10] }]);
+  });
+
+  it('answers each of many runs at once with its own result', async () => {
+    const alone = await Promise.all(Array.from({ length: 8 }, (_, i) => logits([i])));
+    const again = await Promise.all(Array.from({ length: 40 }, (_, i) => logits([i % 8])));
+    again.forEach((result, i) => {
+      expect(result).toEqual(alone[i % 8]);
+    });
+    expect(new Set(alone.map((row) => row[0])).size).toBe(8);
+  });
+
+  it('loses no run when both threads are killed under load', async () => {
+    const before = await logits([3]);
+    const runs = Array.from({ length: 30 }, () => logits([3]));
+    await Promise.all([engine.killWorker(0), engine.killWorker(1)]);
+    for (const result of await Promise.all(runs)) expect(result).toEqual(before);
+  });
+
+  it('refuses feeds of the wrong shape and goes on', async () => {
+    const wrong = model.run((buffers) => ({
+      input: { dtype: 'float32', dims: [1, 3, 16, 16], data: buffers.float32(768) },
+    }));
+    await expect(wrong).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(await logits([1])).toHaveLength(10);
+  });
+
+  it('refuses a file that is no ONNX, and goes on', async () => {
+    await expect(engine.load(new Uint8Array([1, 2, 3]))).rejects.toMatchObject({ code: 'corrupt' });
+    expect(await logits([1])).toHaveLength(10);
+  });
+
+  it('profile() times the layers that are executed', async () => {
+    const layers = await engine.profile(`${sharedDir}/models/resnet20.onnx`, feeds([1]), 3, 'all');
+    // ResNet-20: 19 convolutions and one fully connected layer.
+    expect(layers.filter((layer) => layer.opType === 'Conv')).toHaveLength(19);
+    expect(layers.every((layer) => layer.ms > 0)).toBe(true);
+  });
+
+  it('unload() frees the session', async () => {
+    const second = await engine.load(`${sharedDir}/models/resnet20.onnx`);
+    await second.run(feeds([1]));
+    await second.unload();
+    await expect(second.run(feeds([1]))).rejects.toThrow(/not loaded/);
+  });
+});
