@@ -1,0 +1,315 @@
+/**
+ * A `model` node as it is served: a bounded queue before one model. A free worker takes a batch at once, so that with no
+ * load nothing waits for company; while all are busy, rows gather, and the next batch takes as many as the adaptive size
+ * allows. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
+ * gets exactly its own rows back.
+ */
+import { type Clock, SkeinError } from '../base/index.ts';
+import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';
+import { AdaptiveBatchSize, type QueueEntry, RequestQueue, ServiceTime } from '../scheduling/index.ts';
+import type { Dispatcher, DispatchQueue } from './dispatcher.ts';
+
+/** The model below a queue: `Classifier` of plan/ is one. */
+export interface RowRunner {
+  /** Floats of one row. */
+  readonly inputSize: number;
+  readonly classes: number;
+  readonly scale: ScoreScale;
+  /** Rows that every run has, for a model exported with a fixed batch. */
+  readonly fixedBatch: number | undefined;
+  /** Scores of `count` rows, which `fill` writes into the buffer that it is given; it is called again after a crash. */
+  run(
+    count: number,
+    fill: (target: Float32Array) => void,
+  ): Promise<{ readonly scores: Float32Array; readonly computeMs: number }>;
+}
+
+/** Told of what happens, for metrics and statistics. */
+export interface QueueObserver {
+  /** One batch was answered. */
+  batch(rows: number, computeMs: number): void;
+  /** The rows of one request that came with this batch waited so long for it. */
+  waited(rows: number, queueMs: number): void;
+}
+
+export interface BatchQueueOptions {
+  readonly path: string;
+  /** 0 for what requests go to first, 1 for what a cascade asks afterwards, … */
+  readonly depth: number;
+  /** Milliseconds that a batch may take. */
+  readonly budgetMs: number;
+  readonly maxBatch: number;
+  /** Rows that may wait; a request above that is refused unless nothing waits. */
+  readonly capacity: number;
+  readonly clock: Clock;
+  readonly observer?: QueueObserver;
+}
+
+/** Priorities 1 (highest) to 10; a request that names none has 5. */
+export const PRIORITY_LEVELS = 10;
+export const DEFAULT_PRIORITY = 5;
+
+interface Waiting extends QueueEntry {
+  readonly batch: ImageBatch;
+  readonly signal: AbortSignal | undefined;
+  readonly since: number;
+  readonly scores: Float32Array;
+  readonly resolve: (scores: Scores) => void;
+  readonly reject: (error: SkeinError) => void;
+  /** Rows that have gone into batches, and rows that have been answered. */
+  taken: number;
+  answered: number;
+  failed: boolean;
+}
+
+interface Segment {
+  readonly request: Waiting;
+  readonly firstRow: number;
+  readonly count: number;
+}
+
+export class BatchQueue implements Predictor, DispatchQueue {
+  readonly kind = 'model';
+  readonly children = [];
+  readonly path: string;
+  readonly depth: number;
+  readonly budgetMs: number;
+  readonly classes: number;
+  readonly scale: ScoreScale;
+  rows = 0;
+  readonly #runner: RowRunner;
+  readonly #dispatcher: Dispatcher;
+  readonly #options: BatchQueueOptions;
+  readonly #queue = new RequestQueue<Waiting>();
+  readonly #size: AdaptiveBatchSize;
+  readonly #time = new ServiceTime();
+  #waitingRows = 0;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #sweepAt = Number.POSITIVE_INFINITY;
+
+  constructor(runner: RowRunner, dispatcher: Dispatcher, options: BatchQueueOptions) {
+    this.#runner = runner;
+    this.#dispatcher = dispatcher;
+    this.#options = options;
+    this.path = options.path;
+    this.depth = options.depth;
+    this.budgetMs = options.budgetMs;
+    this.classes = runner.classes;
+    this.scale = runner.scale;
+    this.#size = new AdaptiveBatchSize({
+      budgetMs: options.budgetMs,
+      max: Math.min(options.maxBatch, runner.fixedBatch ?? options.maxBatch),
+    });
+    dispatcher.add(this);
+  }
+
+  get waitingRows(): number {
+    return this.#waitingRows;
+  }
+
+  get batchSize(): number {
+    return this.#size.size;
+  }
+
+  get headPriority(): number {
+    return this.#queue.peek()?.priority ?? DEFAULT_PRIORITY;
+  }
+
+  get waitedMs(): number {
+    const head = this.#queue.peek();
+    return head === undefined ? 0 : this.#options.clock.now() - head.since;
+  }
+
+  predict(batch: ImageBatch, context: PredictContext = {}): Promise<Scores> {
+    return new Promise((resolve, reject) => {
+      const now = this.#options.clock.now();
+      const request: Waiting = {
+        batch,
+        priority: context.priority ?? DEFAULT_PRIORITY,
+        deadline: context.deadline ?? Number.POSITIVE_INFINITY,
+        signal: context.signal,
+        since: now,
+        scores: new Float32Array(batch.count * this.classes),
+        resolve,
+        reject,
+        taken: 0,
+        answered: 0,
+        failed: false,
+      };
+      const refusal = this.#refusal(request, now);
+      if (refusal !== undefined) {
+        reject(refusal);
+        return;
+      }
+      this.rows += batch.count;
+      if (batch.count === 0) {
+        this.#finish(request);
+        return;
+      }
+      this.#queue.push(request);
+      this.#waitingRows += batch.count;
+      this.#sweepBy(request.deadline);
+      this.#dispatcher.pump();
+    });
+  }
+
+  dispatch(idleWorkers: number): void {
+    const now = this.#options.clock.now();
+    // Several free workers share what waits, so that it is done sooner.
+    const wanted = Math.min(this.#size.size, Math.ceil(this.#waitingRows / Math.max(idleWorkers, 1)));
+    const segments: Segment[] = [];
+    let count = 0;
+    while (count < wanted) {
+      const request = this.#queue.peek();
+      if (request === undefined) break;
+      const lapse = this.#lapse(request, now);
+      if (lapse !== undefined) {
+        this.#fail(request, lapse);
+        continue;
+      }
+      const rows = Math.min(wanted - count, request.batch.count - request.taken);
+      segments.push({ request, firstRow: request.taken, count: rows });
+      request.taken += rows;
+      count += rows;
+      this.#waitingRows -= rows;
+      this.#options.observer?.waited(rows, now - request.since);
+      if (request.taken === request.batch.count) this.#queue.pop();
+    }
+    if (count > 0) void this.#run(segments, count, now);
+  }
+
+  /** Refuses everything that waits; what is being computed is still answered. */
+  close(): void {
+    clearTimeout(this.#sweepTimer);
+    this.#dispatcher.remove(this);
+    for (const request of [...this.#queue]) {
+      this.#fail(request, new SkeinError('unavailable', `${this.path} has been unloaded`));
+    }
+  }
+
+  async #run(segments: readonly Segment[], count: number, startedAt: number): Promise<void> {
+    const size = this.#runner.inputSize;
+    const fill = (target: Float32Array) => {
+      let row = 0;
+      for (const { request, firstRow, count: rows } of segments) {
+        target.set(request.batch.data.subarray(firstRow * size, (firstRow + rows) * size), row * size);
+        row += rows;
+      }
+    };
+    try {
+      const { scores, computeMs } = await this.#runner.run(count, fill);
+      const tookMs = this.#options.clock.now() - startedAt;
+      this.#size.observe(count, tookMs);
+      this.#time.observe(count, tookMs);
+      this.#options.observer?.batch(count, computeMs);
+      this.#scatter(segments, scores);
+    } catch (error) {
+      const failure =
+        error instanceof SkeinError
+          ? error
+          : new SkeinError('internal', `${this.path}: ${String(error)}`, { cause: error });
+      for (const { request } of segments) this.#fail(request, failure);
+    }
+  }
+
+  #scatter(segments: readonly Segment[], scores: Float32Array): void {
+    let row = 0;
+    for (const { request, firstRow, count } of segments) {
+      request.scores.set(scores.subarray(row * this.classes, (row + count) * this.classes), firstRow * this.classes);
+      row += count;
+      request.answered += count;
+      if (request.answered === request.batch.count && !request.failed) this.#finish(request);
+    }
+  }
+
+  #finish(request: Waiting): void {
+    const count = request.batch.count;
+    request.resolve({ count, data: request.scores, answeredBy: new Array<string>(count).fill(this.path) });
+  }
+
+  /** Fails a request once, and takes what is left of it out of the queue. */
+  #fail(request: Waiting, error: SkeinError): void {
+    if (request.failed) return;
+    request.failed = true;
+    if (request.taken < request.batch.count) {
+      this.#queue.remove(request);
+      this.#waitingRows -= request.batch.count - request.taken;
+    }
+    request.reject(error);
+  }
+
+  /** Why a request is not even queued, or undefined. */
+  #refusal(request: Waiting, now: number): SkeinError | undefined {
+    const lapse = this.#lapse(request, now) ?? this.#hopeless(request, now);
+    if (lapse !== undefined) return lapse;
+    const { capacity } = this.#options;
+    const rows = request.batch.count;
+    if (this.#waitingRows > 0 && this.#waitingRows + rows > capacity) this.#sweep();
+    if (this.#waitingRows === 0 || this.#waitingRows + rows <= capacity) return undefined;
+    return new SkeinError(
+      'queue-full',
+      `${this.path} has ${this.#waitingRows} of at most ${capacity} rows waiting and no room for ${rows} more: try again later`,
+    );
+  }
+
+  /** Why a request that waits need not be answered any more, or undefined. */
+  #lapse(request: Waiting, now: number): SkeinError | undefined {
+    if (request.signal?.aborted) return new SkeinError('cancelled', 'The client went away before its answer was ready');
+    if (request.deadline === Number.POSITIVE_INFINITY) return undefined;
+    // The least that it takes: the rest of it in one batch on a free worker.
+    const leastMs = this.#time.estimateMs(Math.min(request.batch.count - request.taken, this.#size.size));
+    if (now + leastMs <= request.deadline) return undefined;
+    return this.#late(request, leastMs, now);
+  }
+
+  /** As #lapse, with what stands before it in the queue; the estimate is a lower bound, so few are refused in vain. */
+  #hopeless(request: Waiting, now: number): SkeinError | undefined {
+    if (request.deadline === Number.POSITIVE_INFINITY || this.#waitingRows === 0) return undefined;
+    let ahead = 0;
+    for (const other of this.#queue) {
+      const first =
+        other.priority < request.priority ||
+        (other.priority === request.priority && other.deadline <= request.deadline);
+      if (first) ahead += other.batch.count - other.taken;
+    }
+    const size = this.#size.size;
+    const batches = Math.floor(ahead / size / this.#dispatcher.workers);
+    const leastMs = batches * this.#time.estimateMs(size) + this.#time.estimateMs(Math.min(request.batch.count, size));
+    return now + leastMs <= request.deadline ? undefined : this.#late(request, leastMs, now);
+  }
+
+  #late(request: Waiting, leastMs: number, now: number): SkeinError {
+    const left = request.deadline - now;
+    return new SkeinError(
+      'deadline-exceeded',
+      left <= 0
+        ? `The deadline passed ${(-left).toFixed(1)} ms ago, before ${this.path} could answer`
+        : `${this.path} needs at least ${leastMs.toFixed(1)} ms to answer, and the deadline is in ${left.toFixed(1)} ms`,
+    );
+  }
+
+  /** Takes out of the queue whatever need not be answered any more. */
+  #sweep(): void {
+    const now = this.#options.clock.now();
+    for (const request of [...this.#queue]) {
+      const lapse = this.#lapse(request, now);
+      if (lapse !== undefined) this.#fail(request, lapse);
+    }
+  }
+
+  /** Sees to it that a request which nobody takes is told so when its deadline passes. */
+  #sweepBy(deadline: number): void {
+    if (deadline >= this.#sweepAt) return;
+    clearTimeout(this.#sweepTimer);
+    this.#sweepAt = deadline;
+    const delay = Math.max(1, deadline - this.#options.clock.now() + 1);
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepAt = Number.POSITIVE_INFINITY;
+      this.#sweep();
+      let next = Number.POSITIVE_INFINITY;
+      for (const request of this.#queue) next = Math.min(next, request.deadline);
+      this.#sweepBy(next);
+    }, delay);
+    this.#sweepTimer.unref();
+  }
+}
