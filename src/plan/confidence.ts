@@ -1,14 +1,17 @@
 /** Confidence as the Yin-Yang paper (section III) defines it: the largest softmax probability. */
 import type { ScoreScale } from './predictor.ts';
 
-/** The largest probability of the row `scores[start, start + classes)`. */
+/** The largest probability of the row `scores[start, start + classes)`; NaN where one of its scores is NaN. */
 export function confidenceOf(scores: Float32Array, start: number, classes: number, scale: ScoreScale): number {
   let max = Number.NEGATIVE_INFINITY;
   for (let i = start; i < start + classes; i++) {
     const score = scores[i] as number;
     if (score > max) max = score;
   }
-  if (scale === 'probabilities') return max;
+  if (scale === 'probabilities') {
+    for (let i = start; i < start + classes; i++) if (Number.isNaN(scores[i])) return Number.NaN;
+    return max;
+  }
   // max_j e^{z_j} / Σ_k e^{z_k} = 1 / Σ_k e^{z_k − max}
   let sum = 0;
   for (let i = start; i < start + classes; i++) sum += Math.exp((scores[i] as number) - max);

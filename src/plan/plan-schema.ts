@@ -1,0 +1,174 @@
+/**
+ * The shape of plan.json. Node kinds stand in one total table: a kind that is not built yet has its row too, so that a
+ * plan which uses it gets an answer of its own.
+ */
+import { z } from 'zod';
+
+export const PLAN_VERSION = 1;
+
+export interface ModelFile {
+  readonly model: string;
+  readonly sha256?: string | undefined;
+}
+
+export interface CascadeFile {
+  readonly small: NodeFile;
+  readonly big: NodeFile;
+  readonly confidence: number;
+}
+
+export type NodeFile = ModelFile | { readonly cascade: CascadeFile };
+
+export interface PlanFile {
+  readonly skein: typeof PLAN_VERSION;
+  readonly name: string;
+  readonly input: {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly mean: readonly number[];
+    readonly std: readonly number[];
+  };
+  readonly labels: readonly string[];
+  readonly root: NodeFile;
+}
+
+export const NODE_KINDS = ['model', 'cascade', 'parallel', 'separable', 'select', 'remote'] as const;
+export type NodeKind = (typeof NODE_KINDS)[number];
+
+// Every message below completes the sentence "<place> must be …, received …".
+const finite = z.number({ error: 'a number' });
+const positiveInteger = z.int({ error: 'a whole number from 1' }).min(1, { error: 'a whole number from 1' });
+
+const modelSchema = z.strictObject({
+  model: z.string({ error: 'the path of an ONNX file' }).min(1, { error: 'the path of an ONNX file' }),
+  sha256: z
+    .string({ error: '64 hexadecimal digits' })
+    .regex(/^[0-9a-fA-F]{64}$/, { error: '64 hexadecimal digits' })
+    .optional(),
+});
+
+const cascadeSchema = z.strictObject({
+  cascade: z.strictObject(
+    {
+      small: z.unknown(),
+      big: z.unknown(),
+      confidence: finite.min(0, { error: 'between 0 and 1' }).max(1, { error: 'between 0 and 1' }),
+    },
+    { error: 'an object with small, big and confidence' },
+  ),
+});
+
+interface KindRule {
+  readonly schema: z.ZodType;
+  /** The nodes below one that fits the schema: their places relative to it, and what stands there. */
+  readonly children: (node: { readonly cascade?: unknown }) => readonly (readonly [place: string, child: unknown])[];
+}
+
+const KIND_RULES: { readonly [Kind in NodeKind]: KindRule | 'not yet' } = {
+  model: { schema: modelSchema, children: () => [] },
+  cascade: {
+    schema: cascadeSchema,
+    children: (node) => {
+      const { small, big } = node.cascade as Record<string, unknown>;
+      return [
+        ['cascade.small', small],
+        ['cascade.big', big],
+      ];
+    },
+  },
+  parallel: 'not yet',
+  separable: 'not yet',
+  select: 'not yet',
+  remote: 'not yet',
+};
+
+const NAME = "1 to 128 letters, digits, '.', '_' or '-' that start with a letter or digit";
+
+const planSchema = z.strictObject(
+  {
+    skein: z.literal(PLAN_VERSION, { error: `${PLAN_VERSION}, the version of the format` }),
+    name: z.string({ error: NAME }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { error: NAME }),
+    input: z.strictObject(
+      {
+        name: z.string({ error: 'the name of the input' }).min(1, { error: 'the name of the input' }).default('input'),
+        shape: z
+          .array(positiveInteger, { error: '[channels, height, width]' })
+          .length(3, { error: '[channels, height, width]' }),
+        mean: z.array(finite, { error: 'a number a channel' }),
+        std: z.array(finite.positive({ error: 'above 0' }), { error: 'a number above 0 a channel' }),
+      },
+      { error: 'an object with name, shape, mean and std' },
+    ),
+    labels: z
+      .array(z.string({ error: 'a string' }), { error: 'a list of at least 2 class names' })
+      .min(2, { error: 'a list of at least 2 class names' }),
+    root: z.unknown(),
+  },
+  { error: 'an object' },
+);
+
+export type Checked =
+  | { readonly plan: PlanFile }
+  | { readonly problem: string /** The file may be right, Skein cannot do it. */; readonly unsupported?: boolean };
+
+/** Checks what stood in a plan file; a problem is one line that starts with its place. */
+export function checkPlanFile(json: unknown, maxDepth: number): Checked {
+  const parsed = planSchema.safeParse(json);
+  if (!parsed.success) return { problem: describeIssue(parsed.error, json, '') };
+  const { shape, mean, std } = parsed.data.input;
+  for (const [place, values] of [
+    ['input.mean', mean],
+    ['input.std', std],
+  ] as const) {
+    if (values.length !== shape[0]) {
+      return { problem: `${place} must be ${shape[0]} numbers, one a channel, received ${values.length}` };
+    }
+  }
+  const wrong = checkNode(parsed.data.root, 'root', maxDepth);
+  return wrong ?? { plan: parsed.data as PlanFile };
+}
+
+function checkNode(node: unknown, path: string, depthLeft: number): (Checked & { problem: string }) | undefined {
+  if (depthLeft === 0) return { problem: `${path} must not be nested as deep as it is` };
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) {
+    return {
+      problem: `${path} must be a node, an object with one of ${NODE_KINDS.join(', ')}, received ${show(node)}`,
+    };
+  }
+  const kinds = NODE_KINDS.filter((kind) => Object.hasOwn(node, kind));
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1) {
+    const received = Object.keys(node).join(' and ');
+    return { problem: `${path} must have exactly one of ${NODE_KINDS.join(', ')}, received ${received || 'none'}` };
+  }
+  const rule = KIND_RULES[kind];
+  if (rule === 'not yet') {
+    return { problem: `${path} is a '${kind}' node, which Skein cannot run yet`, unsupported: true };
+  }
+  const parsed = rule.schema.safeParse(node);
+  if (!parsed.success) return { problem: describeIssue(parsed.error, node, path) };
+  for (const [place, child] of rule.children(node as object)) {
+    const wrong = checkNode(child, `${path}.${place}`, depthLeft - 1);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+function describeIssue(error: z.ZodError, whole: unknown, base: string): string {
+  const issue = error.issues[0] as z.core.$ZodIssue;
+  const place = [base, ...issue.path.map(String)].filter((part) => part !== '').join('.') || 'the file';
+  if (issue.code === 'unrecognized_keys') {
+    return `${place === 'the file' ? 'the plan' : place} has an unknown key '${issue.keys[0]}'`;
+  }
+  const received = issue.path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    whole,
+  );
+  return `${place} must be ${issue.message}, received ${show(received)}`;
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
