@@ -165,7 +165,7 @@ export interface RepositoryEntry {
 export interface DataPlane {
   /** True until the process ends. */
   live(): boolean;
-  /** True while every model that was asked for is ready and the server does not drain. */
+  /** True once the models have been loaded, while there is one to ask and the server does not drain. */
   ready(): boolean;
   modelReady(model: string, version?: string): boolean;
   serverMetadata(): ServerMetadata;

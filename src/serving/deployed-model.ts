@@ -1,0 +1,170 @@
+/**
+ * One version of one model, loaded and answering: its plan as a tree over batching queues, what its requests look like,
+ * and what was counted of them. Knows no protocol and no other models.
+ */
+import { type Clock, type ErrorCode, SkeinError } from '../base/index.ts';
+import { buildPredictor, Classifier, modelsOf, type Plan, type Predictor, walk } from '../plan/index.ts';
+import type { Engine } from '../runtime/index.ts';
+import { BatchQueue } from './batch-queue.ts';
+import { DecodeQueue, type ImageDecoder } from './decode-queue.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { ModelMetrics, ModelReading } from './metrics.ts';
+import type { Deployment } from './registry.ts';
+import { StatisticsCounter } from './statistics.ts';
+
+export interface ServingLimits {
+  /** Milliseconds within which the 99th percentile of the answers should be. */
+  readonly sloMs: number;
+  readonly maxBatch: number;
+  /** Rows that may wait before one model. */
+  readonly queueRows: number;
+}
+
+export interface DeployedModelParts {
+  readonly engine: Engine;
+  readonly dispatcher: Dispatcher;
+  readonly decoder: ImageDecoder;
+  readonly clock: Clock;
+  readonly limits: ServingLimits;
+  readonly metrics: ModelMetrics;
+}
+
+export class DeployedModel implements Deployment {
+  readonly name: string;
+  readonly version: string;
+  readonly plan: Plan;
+  readonly predictor: Predictor;
+  readonly images: DecodeQueue;
+  readonly statistics: StatisticsCounter;
+  readonly metrics: ModelMetrics;
+  /** The name under which the scores go out: that of the first model's output. */
+  readonly outputName: string;
+  readonly maxBatch: number;
+  readonly #queues: readonly BatchQueue[];
+  readonly #classifiers: readonly Classifier[];
+  #inFlight = 0;
+  #retired: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+
+  private constructor(
+    name: string,
+    version: string,
+    plan: Plan,
+    predictor: Predictor,
+    queues: readonly BatchQueue[],
+    classifiers: readonly Classifier[],
+    statistics: StatisticsCounter,
+    parts: DeployedModelParts,
+  ) {
+    this.name = name;
+    this.version = version;
+    this.plan = plan;
+    this.predictor = predictor;
+    this.#queues = queues;
+    this.#classifiers = classifiers;
+    this.statistics = statistics;
+    this.metrics = parts.metrics;
+    this.images = new DecodeQueue(parts.decoder, plan.input);
+    this.outputName = classifiers[0]?.outputName ?? 'logits';
+    this.maxBatch = parts.limits.maxBatch;
+  }
+
+  /** Loads every model of the plan. @throws SkeinError what Classifier.open and buildPredictor throw */
+  static async open(name: string, version: string, plan: Plan, parts: DeployedModelParts): Promise<DeployedModel> {
+    const queues: BatchQueue[] = [];
+    const classifiers: Classifier[] = [];
+    const statistics = new StatisticsCounter();
+    // A request may go through every model of the plan, and waits for at most one batch before each of its own.
+    const budgetMs = parts.limits.sloMs / (2 * [...modelsOf(plan.root)].length);
+    try {
+      const predictor = await buildPredictor(plan, async (node, path) => {
+        const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
+        classifiers.push(classifier);
+        const nodeMetrics = parts.metrics.node(path);
+        const queue = new BatchQueue(classifier, parts.dispatcher, {
+          path,
+          depth: path.split('.').filter((step) => step === 'big').length,
+          budgetMs,
+          maxBatch: parts.limits.maxBatch,
+          capacity: parts.limits.queueRows,
+          clock: parts.clock,
+          observer: {
+            batch: (rows, computeMs) => {
+              statistics.executed(rows, computeMs);
+              nodeMetrics.batch(rows, computeMs / 1000);
+            },
+            waited: (_rows, queueMs) => {
+              statistics.queued(queueMs);
+              nodeMetrics.waited(queueMs / 1000);
+            },
+          },
+        });
+        queues.push(queue);
+        return queue;
+      });
+      return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, parts);
+    } catch (error) {
+      for (const queue of queues) queue.close();
+      await Promise.allSettled(classifiers.map((classifier) => classifier.unload()));
+      throw error;
+    }
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Runs one request, which the model outlives even if it is retired meanwhile. */
+  async serve<T>(rows: number, clock: Clock, answer: () => Promise<T>): Promise<T> {
+    if (this.#retired !== undefined) {
+      throw new SkeinError('unavailable', `Model '${this.name}' version ${this.version} is being unloaded`);
+    }
+    this.#inFlight++;
+    const start = clock.now();
+    try {
+      const result = await answer();
+      const tookMs = clock.now() - start;
+      this.statistics.succeeded(rows, tookMs);
+      this.metrics.succeeded(rows, tookMs / 1000);
+      return result;
+    } catch (error) {
+      const tookMs = clock.now() - start;
+      const code: ErrorCode = error instanceof SkeinError ? error.code : 'internal';
+      this.statistics.failed(tookMs);
+      this.metrics.failed(code, tookMs / 1000);
+      throw error;
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#retired?.resolve();
+    }
+  }
+
+  /** Answers what was accepted, then frees the sessions. */
+  async retire(): Promise<void> {
+    if (this.#retired === undefined) {
+      let resolve: () => void = () => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#retired = { promise, resolve };
+      if (this.#inFlight === 0) resolve();
+    }
+    await this.#retired.promise;
+    for (const queue of this.#queues) queue.close();
+    await Promise.all(this.#classifiers.map((classifier) => classifier.unload()));
+  }
+
+  reading(): ModelReading {
+    const queues = new Map(this.#queues.map((queue) => [queue.path, queue]));
+    return {
+      model: this.name,
+      version: this.version,
+      inFlight: this.#inFlight,
+      nodes: [...walk(this.predictor)].map(({ path, rows }) => {
+        const queue = queues.get(path);
+        return queue === undefined
+          ? { path, rows }
+          : { path, rows, waitingRows: queue.waitingRows, batchSize: queue.batchSize };
+      }),
+    };
+  }
+}
