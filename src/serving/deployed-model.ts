@@ -43,7 +43,7 @@ export class DeployedModel implements Deployment {
   readonly #queues: readonly BatchQueue[];
   readonly #classifiers: readonly Classifier[];
   #inFlight = 0;
-  #retired: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #retired: { readonly promise: Promise<void>; readonly idle: () => void } | undefined;
 
   private constructor(
     name: string,
@@ -134,23 +134,27 @@ export class DeployedModel implements Deployment {
       throw error;
     } finally {
       this.#inFlight--;
-      if (this.#inFlight === 0) this.#retired?.resolve();
+      if (this.#inFlight === 0) this.#drained();
     }
   }
 
   /** Answers what was accepted, then frees the sessions. */
   async retire(): Promise<void> {
     if (this.#retired === undefined) {
-      let resolve: () => void = () => {};
-      const promise = new Promise<void>((done) => {
-        resolve = done;
+      let idle: () => void = () => {};
+      const promise = new Promise<void>((resolve) => {
+        idle = resolve;
       });
-      this.#retired = { promise, resolve };
-      if (this.#inFlight === 0) resolve();
+      this.#retired = { promise, idle };
+      if (this.#inFlight === 0) idle();
     }
     await this.#retired.promise;
     for (const queue of this.#queues) queue.close();
     await Promise.all(this.#classifiers.map((classifier) => classifier.unload()));
+  }
+
+  #drained(): void {
+    this.#retired?.idle();
   }
 
   reading(): ModelReading {
