@@ -5,7 +5,7 @@
 interface DTypeInfo {
   /** TensorProto.DataType of the ONNX specification. */
   readonly onnx: number;
-  /** Bytes of one element in memory; packed 4-bit types and strings have none. */
+  /** Bytes of one element in memory; packed types of 2 and 4 bits and strings have none. */
   readonly bytes: number | undefined;
   /** The Open Inference Protocol's name; undefined where it has none. */
   readonly wire: string | undefined;
@@ -35,6 +35,9 @@ export const DTYPES = {
   uint4: { onnx: 21, bytes: undefined, wire: undefined },
   int4: { onnx: 22, bytes: undefined, wire: undefined },
   float4e2m1: { onnx: 23, bytes: undefined, wire: undefined },
+  float8e8m0: { onnx: 24, bytes: 1, wire: undefined },
+  uint2: { onnx: 25, bytes: undefined, wire: undefined },
+  int2: { onnx: 26, bytes: undefined, wire: undefined },
 } as const satisfies Record<string, DTypeInfo>;
 
 export type DType = keyof typeof DTYPES;

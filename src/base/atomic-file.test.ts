@@ -1,0 +1,39 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { writeFileAtomically, writePending } from './atomic-file.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-atomic-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it('writeFileAtomically() replaces what was there', async () => {
+  const path = join(folder, 'file');
+  await writeFile(path, 'old');
+  await writeFileAtomically(path, [Buffer.from('ne'), Buffer.from('w')]);
+  expect(await readFile(path, 'utf8')).toBe('new');
+  expect(await readdir(folder)).toEqual(['file']);
+});
+
+it('writeFileAtomically() leaves the old file where writing fails', async () => {
+  const path = join(folder, 'file');
+  await writeFile(path, 'old');
+  function* chunks() {
+    yield Buffer.from('half');
+    throw new Error('no space');
+  }
+  await expect(writeFileAtomically(path, chunks())).rejects.toThrow('no space');
+  expect(await readFile(path, 'utf8')).toBe('old');
+  expect(await readdir(folder)).toEqual(['file']);
+});
+
+it('writePending() shows nothing under the name before commit()', async () => {
+  const path = join(folder, 'file');
+  const pending = await writePending(path, [Buffer.from('x')]);
+  await expect(readFile(path)).rejects.toThrow(/ENOENT/);
+  await pending.discard();
+  expect(await readdir(folder)).toEqual([]);
+});
