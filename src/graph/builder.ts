@@ -1,0 +1,256 @@
+/**
+ * Builds a model as one writes a network: each call adds a layer and gives the name of its output. Shapes are followed,
+ * so that no layer has to be told its input channels; parameters are initialised from a seed and named as PyTorch names
+ * them ('layer1.0.conv1.weight'). Images are NCHW. Opset 13 and up.
+ *
+ *     const b = new GraphBuilder({ seed: 1 });
+ *     let x = b.input('input', 'float32', ['batch', 3, 32, 32]);
+ *     x = b.relu(b.batchNorm(b.conv(x, { out: 16, kernel: 3, padding: 1, bias: false })));
+ *     b.output('logits', b.linear(b.flatten(b.globalAveragePool(x)), { out: 10 }));
+ *     const model = b.build();
+ */
+import { Random, SkeinError } from '../base/index.ts';
+import { type DType, elementCount, formatShape, type Shape } from '../tensor/index.ts';
+import type { AttributeLike } from './attribute.ts';
+import type { OpOptions } from './builder-options.ts';
+import { renameUses } from './editor.ts';
+import type { Dim, Model, Node, ValueInfo, ValueType } from './model.ts';
+import { makeNode } from './node.ts';
+import { Tensor } from './tensor.ts';
+import { validateModel } from './validate.ts';
+
+export interface BuilderOptions {
+  /** Version of the standard operator set; 17 unless told. */
+  readonly opset?: number;
+  /** Of the initial weights; 0 unless told. */
+  readonly seed?: number;
+  /** Name of the graph. */
+  readonly name?: string;
+  /** Type of the parameters; 'float32' unless told. */
+  readonly dtype?: 'float32' | 'float64';
+}
+
+/** Operators whose output has the type and shape of their first input. */
+const SHAPE_KEEPING: ReadonlySet<string> = new Set(
+  (
+    'Abs Celu Ceil Clip Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity InstanceNormalization LRN ' +
+    'LayerNormalization LeakyRelu Log LogSoftmax Mish Neg PRelu Reciprocal Relu Round Selu Sigmoid Sign Softmax ' +
+    'Softplus Softsign Sqrt Swish Tanh ThresholdedRelu'
+  ).split(' '),
+);
+
+/** The IR version that came with each operator set from 13 on (onnx/helper.py, OP_SET_ID_VERSION_MAP). */
+function irVersionFor(opset: number): number {
+  if (opset < 15) return 7;
+  if (opset < 19) return 8;
+  if (opset < 21) return 9;
+  if (opset < 23) return 10;
+  if (opset < 25) return 11;
+  return opset < 26 ? 12 : 13;
+}
+
+/** The parts that know no layer: values, parameters, nodes, scopes. `GraphBuilder` adds the layers. */
+export class BaseBuilder {
+  readonly opset: number;
+  readonly dtype: 'float32' | 'float64';
+  protected readonly random: Random;
+  readonly #name: string;
+  readonly #inputs: ValueInfo[] = [];
+  readonly #outputs: { name: string; value: string }[] = [];
+  readonly #initializers = new Map<string, Tensor>();
+  readonly #nodes: Node[] = [];
+  readonly #types = new Map<string, ValueType>();
+  readonly #opsets = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  readonly #counters = new Map<string, number>();
+  #scope: readonly string[] = [];
+
+  constructor(options: BuilderOptions = {}) {
+    this.opset = options.opset ?? 17;
+    if (!Number.isInteger(this.opset) || this.opset < 13) {
+      throw new SkeinError('invalid-argument', `The builder needs an opset from 13, received ${this.opset}`);
+    }
+    this.#opsets.set('', this.opset);
+    this.#name = options.name ?? 'skein';
+    this.dtype = options.dtype ?? 'float32';
+    this.random = new Random(options.seed ?? 0);
+  }
+
+  /** A graph input. */
+  input(name: string, dtype: DType, dims: readonly Dim[]): string {
+    this.#claim(name);
+    this.#inputs.push({ name, type: { dtype, dims } });
+    this.#types.set(name, { dtype, dims });
+    return name;
+  }
+
+  /** Makes `value` a graph output under `name`. */
+  output(name: string, value: string): void {
+    if (!this.#types.has(value)) throw new SkeinError('invalid-argument', `The builder has no value '${value}'`);
+    if (this.#outputs.some((output) => output.name === name) || (this.#taken.has(name) && name !== value)) {
+      throw new SkeinError('invalid-argument', `The builder has a value '${name}' already: choose another output name`);
+    }
+    this.#outputs.push({ name, value });
+  }
+
+  /** An initializer of the current scope: a parameter or a constant. */
+  initializer(name: string, tensor: Tensor): string {
+    const full = [...this.#scope, name].join('.');
+    this.#claim(full);
+    this.#initializers.set(full, tensor);
+    this.#types.set(full, { dtype: tensor.dtype, dims: tensor.dims });
+    return full;
+  }
+
+  /** A parameter of `this.dtype` with these elements, or all of them `fill`. */
+  parameter(name: string, dims: Shape, fill: ArrayLike<number> | number): string {
+    const elements = typeof fill === 'number' ? new Float32Array(elementCount(dims)).fill(fill) : fill;
+    return this.initializer(name, Tensor.of(this.dtype, dims, elements));
+  }
+
+  /** A small constant, an initializer under a name of its own. */
+  constant(tensor: Tensor): string {
+    return this.initializer(this.layerName('constant'), tensor);
+  }
+
+  /** Any operator with one output. Whole numbers in `attributes` are ints: see `makeAttribute`. */
+  op(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeLike | undefined>> = {},
+    options: OpOptions = {},
+  ): string {
+    return this.ops(opType, inputs, attributes, { ...options, outputs: 1 })[0] as string;
+  }
+
+  /** Any operator, with `options.outputs` outputs. */
+  ops(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeLike | undefined>> = {},
+    options: OpOptions = {},
+  ): string[] {
+    for (const input of inputs) {
+      if (input !== '' && !this.#types.has(input)) {
+        throw new SkeinError('invalid-argument', `The builder has no value '${input}' for ${opType}`);
+      }
+    }
+    const name = this.#fresh(['', ...this.#scope.flatMap((part) => part.split('.')), options.name ?? opType].join('/'));
+    const domain = options.domain ?? '';
+    if (!this.#opsets.has(domain)) this.#opsets.set(domain, 1);
+    const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => this.#fresh(`${name}_output_${i}`));
+    this.#nodes.push(makeNode({ name, opType, domain, inputs, outputs, attributes }));
+    const first = this.#types.get(inputs[0] ?? '');
+    const dims = options.shape ?? (domain === '' && SHAPE_KEEPING.has(opType) ? first?.dims : undefined);
+    for (const [i, output] of outputs.entries()) {
+      this.#types.set(output, { dtype: first?.dtype, dims: i === 0 ? dims : undefined });
+    }
+    return outputs;
+  }
+
+  /** Layers made inside `make` have `name` before their own: `scope('layer1.0', () => …)`. */
+  scope<T>(name: string, make: () => T): T {
+    const outer = this.#scope;
+    this.#scope = [...outer, name];
+    try {
+      return make();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** The shape of a value. @throws SkeinError 'invalid-argument' if the builder does not know it */
+  dimsOf(value: string): readonly Dim[] {
+    const dims = this.#types.get(value)?.dims;
+    if (dims !== undefined) return dims;
+    throw new SkeinError(
+      'invalid-argument',
+      `The builder does not know the shape of '${value}': give { shape } to its op`,
+    );
+  }
+
+  /** Says the shape of a value that the builder cannot know. */
+  know(value: string, dims: readonly Dim[]): void {
+    this.#types.set(value, { dtype: this.#types.get(value)?.dtype, dims });
+  }
+
+  /** The size of one axis. @throws SkeinError 'invalid-argument' if it is not a known number */
+  sizeOf(value: string, axis: number): number {
+    const dims = this.dimsOf(value);
+    const size = dims.at(axis);
+    if (typeof size === 'number') return size;
+    throw new SkeinError(
+      'invalid-argument',
+      `Axis ${axis} of '${value}' ${formatShape(dims)} must have a known size here`,
+    );
+  }
+
+  /** The model. @throws SkeinError 'invalid-argument' if it is not whole (no output, say) */
+  build(): Model {
+    if (this.#outputs.length === 0)
+      throw new SkeinError('invalid-argument', 'The builder has no output yet: call output()');
+    let nodes = [...this.#nodes];
+    const renamed = new Map<string, string>();
+    for (const { name, value } of this.#outputs) {
+      if (name === value) continue;
+      const made = nodes.findIndex((node) => node.outputs.includes(renamed.get(value) ?? value));
+      const node = nodes[made];
+      if (node === undefined || renamed.has(value) || this.#outputs.some((output) => output.name === value)) {
+        // A graph input, or a value that is an output already: only a copy can have another name.
+        nodes.push(
+          makeNode({
+            name: `/${name}/Identity`,
+            opType: 'Identity',
+            inputs: [renamed.get(value) ?? value],
+            outputs: [name],
+          }),
+        );
+        continue;
+      }
+      renamed.set(value, name);
+      nodes[made] = { ...node, outputs: node.outputs.map((output) => (output === value ? name : output)) };
+      nodes = nodes.map((each) => renameUses(each, value, name));
+    }
+    const model: Model = {
+      irVersion: irVersionFor(this.opset),
+      opsets: this.#opsets,
+      producerName: 'skein',
+      producerVersion: '',
+      graph: {
+        name: this.#name,
+        inputs: this.#inputs,
+        outputs: this.#outputs.map(({ name, value }) => ({ name, type: this.#types.get(value) })),
+        initializers: this.#initializers,
+        sparseInitializers: new Map(),
+        nodes,
+        valueInfos: new Map(),
+      },
+      functions: [],
+      trainingInfos: [],
+      metadata: new Map(),
+    };
+    validateModel(model);
+    return model;
+  }
+
+  /** `given`, or the kind and its number in the current scope: conv1, conv2. */
+  protected layerName(kind: string, given?: string): string {
+    if (given !== undefined) return given;
+    const key = [...this.#scope, kind].join('.');
+    const count = (this.#counters.get(key) ?? 0) + 1;
+    this.#counters.set(key, count);
+    return `${kind}${count}`;
+  }
+
+  #claim(name: string): void {
+    if (this.#taken.has(name)) throw new SkeinError('invalid-argument', `The builder has a value '${name}' already`);
+    this.#taken.add(name);
+  }
+
+  #fresh(base: string): string {
+    let name = base;
+    for (let i = 1; this.#taken.has(name); i++) name = `${base}_${i}`;
+    this.#taken.add(name);
+    return name;
+  }
+}

@@ -1,0 +1,12 @@
+export * from './attribute.ts';
+export type { BuilderOptions } from './builder.ts';
+export type * from './builder-options.ts';
+export * from './editor.ts';
+export * from './graph-builder.ts';
+export * from './initialize.ts';
+export * from './model.ts';
+export * from './node.ts';
+export * from './tensor.ts';
+export * from './traversal.ts';
+export * from './validate.ts';
+export * from './window.ts';
