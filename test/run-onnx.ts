@@ -1,0 +1,47 @@
+/** Runs a model in ONNX Runtime, for tests that compare what two models compute. */
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { Random } from '../src/base/index.ts';
+import { feedsOf, type Model } from '../src/graph/index.ts';
+import { serializeModel } from '../src/onnx/index.ts';
+
+export interface Output {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: ArrayBufferView | readonly string[];
+}
+
+export type Feeds = Readonly<Record<string, OrtTensor>>;
+
+export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<string, Output>> {
+  const session = await InferenceSession.create(bytes, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  try {
+    const outputs = await session.run(feeds);
+    return Object.fromEntries(
+      session.outputNames.map((name) => {
+        const { type, dims, data } = outputs[name] as OrtTensor;
+        return [
+          name,
+          { type, dims, data: Array.isArray(data) ? [...data] : (data as unknown as Float32Array).slice() },
+        ];
+      }),
+    );
+  } finally {
+    await session.release();
+  }
+}
+
+export function runModel(model: Model, feeds: Feeds): Promise<Record<string, Output>> {
+  return runOnnx(serializeModel(model), feeds);
+}
+
+/** Normally distributed float32 for every input; symbolic dimensions become `free`. */
+export function randomFeeds(model: Model, seed: number, free = 2): Feeds {
+  const random = new Random(seed);
+  return Object.fromEntries(
+    feedsOf(model.graph).map(({ name, type }) => {
+      const dims = (type?.dims ?? []).map((dim) => (typeof dim === 'number' ? dim : free));
+      const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => random.normal());
+      return [name, new OrtTensor('float32', data, dims)];
+    }),
+  );
+}
