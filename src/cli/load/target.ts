@@ -1,0 +1,132 @@
+/** What a load generator must know of the served model before it can build requests: asked of the server itself. */
+import { request } from 'undici';
+import { SkeinError } from '../../base/index.ts';
+import { reasonOf } from './http-socket.ts';
+
+export interface TensorSignature {
+  readonly name: string;
+  readonly datatype: string;
+  /** -1 for the batch dimension. */
+  readonly shape: readonly number[];
+}
+
+export interface Target {
+  readonly model: string;
+  readonly input: TensorSignature;
+  readonly output: TensorSignature;
+  /** Names of the classes in the order of the scores, where the server tells them. */
+  readonly labels?: readonly string[];
+}
+
+interface Metadata {
+  readonly inputs?: readonly TensorSignature[];
+  readonly outputs?: readonly TensorSignature[];
+}
+
+/** A server of the Open Inference Protocol over HTTP, and what it wants to see with each request. */
+export interface HttpServerAddress {
+  readonly url: URL;
+  readonly token?: string;
+}
+
+/**
+ * Asks the server for the model's signature and, through the classification extension, for the names of its classes.
+ * @throws SkeinError 'unavailable' if there is no such server, 'not-found' if it has no such model
+ */
+export async function describeTarget(server: HttpServerAddress, model: string): Promise<Target> {
+  const path = `/v2/models/${encodeURIComponent(model)}`;
+  const { status, text } = await ask(server, 'GET', path);
+  if (status === 404 || status === 400) throw await unknownModel(server, model);
+  const metadata = status === 200 ? parseObject<Metadata>(text) : undefined;
+  if (status !== 200) {
+    throw new SkeinError('unavailable', `${server.url.origin} answered ${status} to GET ${path}: ${errorOf(text)}`);
+  }
+  const input = metadata?.inputs?.[0];
+  const output = metadata?.outputs?.[0];
+  if (input === undefined || output === undefined || !Array.isArray(input.shape)) {
+    throw new SkeinError('unsupported', `${server.url.origin} tells no input and output of model '${model}'`);
+  }
+  const labels = await labelsOf(server, path, input, output);
+  return { model, input, output, ...(labels !== undefined && { labels }) };
+}
+
+export function authorization(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+/** The classes of an image of zeros, all of them, come with their labels: `score:index:label`. */
+async function labelsOf(
+  server: HttpServerAddress,
+  path: string,
+  input: TensorSignature,
+  output: TensorSignature,
+): Promise<string[] | undefined> {
+  const classes = output.shape.at(-1) ?? 0;
+  const shape = [1, ...input.shape.slice(1)];
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (input.datatype !== 'FP32' || !(elements > 0 && elements < 1e7 && classes > 0)) return undefined;
+  const json = JSON.stringify({
+    inputs: [{ name: input.name, datatype: 'FP32', shape, parameters: { binary_data_size: elements * 4 } }],
+    outputs: [{ name: output.name, parameters: { classification: classes, binary_data: false } }],
+  });
+  const body = Buffer.concat([Buffer.from(json), Buffer.alloc(elements * 4)]);
+  const headers = { 'inference-header-content-length': String(Buffer.byteLength(json)) };
+  const { status, text } = await ask(server, 'POST', `${path}/infer`, body, headers);
+  if (status !== 200) return undefined;
+  const answer = parseObject<{ outputs?: readonly { data?: readonly unknown[] }[] }>(text);
+  const labels: string[] = [];
+  for (const entry of answer?.outputs?.[0]?.data ?? []) {
+    const [, index, label] = /^[^:]*:(\d+):(.*)$/.exec(String(entry)) ?? [];
+    if (index !== undefined && label !== undefined) labels[Number(index)] = label;
+  }
+  return labels.length === classes && !labels.includes(undefined as unknown as string) ? labels : undefined;
+}
+
+async function unknownModel(server: HttpServerAddress, model: string): Promise<SkeinError> {
+  const { status, text } = await ask(server, 'POST', '/v2/repository/index', Buffer.from('{}'));
+  const index = status === 200 ? parseObject<readonly { name?: unknown }[]>(text) : undefined;
+  const names = Array.isArray(index) ? [...new Set(index.map(({ name }) => `'${name}'`))] : [];
+  const serves = names.length > 0 ? `; it serves ${names.join(', ')}` : '';
+  return new SkeinError('not-found', `${server.url.origin} has no model '${model}'${serves}`);
+}
+
+async function ask(
+  { url, token }: HttpServerAddress,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
+  try {
+    const answer = await request(new URL(path, url), {
+      method,
+      headers: { ...authorization(token), ...headers },
+      ...(body !== undefined && { body }),
+      headersTimeout: 30_000,
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode === 401) {
+      throw new SkeinError('unauthenticated', `${url.origin} wants a bearer token: give it with --token`);
+    }
+    return { status: answer.statusCode, text };
+  } catch (error) {
+    if (error instanceof SkeinError) throw error;
+    const failed = error as NodeJS.ErrnoException;
+    const why = reasonOf((failed.cause as NodeJS.ErrnoException | undefined) ?? failed);
+    throw new SkeinError('unavailable', `Cannot reach ${url.origin}: ${why}; is the server running?`, { cause: error });
+  }
+}
+
+function parseObject<T>(text: string): T | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function errorOf(text: string): string {
+  const error = parseObject<{ error?: unknown }>(text)?.error;
+  return typeof error === 'string' ? error : text.slice(0, 100).replaceAll('\n', ' ');
+}
