@@ -1,0 +1,145 @@
+/**
+ * `POST …/infer`, the hot path: it works on node's request and response, without the reply pipeline of the framework,
+ * and answers each request with one write.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { deflate, gzip } from 'node:zlib';
+import type { Logger } from 'pino';
+import type { BearerCheck } from '../bearer-token.ts';
+import type { DataPlane, InferResponse } from '../protocol.ts';
+import { sendError } from './error-response.ts';
+import { headerLengthOf, type InferCall, type OutputForm, parseInferBody, rawInferCall } from './infer-request.ts';
+import { encodeInferResponse } from './infer-response.ts';
+import { readBody } from './request-body.ts';
+
+/** Answers below this are smaller than what compressing them costs; clients must expect an uncompressed one anyway. */
+const COMPRESS_FROM_BYTES = 1024;
+
+const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
+
+export interface InferRouteOptions {
+  readonly plane: DataPlane;
+  readonly bodyLimitBytes: number;
+  readonly jsonDepth: number;
+  readonly log: Logger | undefined;
+}
+
+export type InferRoute = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  model: string,
+  version: string | undefined,
+) => void;
+
+export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): InferRoute {
+  const callOf = (request: IncomingMessage, body: Buffer, model: string, version: string | undefined): InferCall => {
+    const headerLength = headerLengthOf(request.headers['inference-header-content-length']);
+    if (headerLength === 0) return rawInferCall(plane.modelMetadata(model, version), version, body);
+    return parseInferBody(model, version, body, headerLength, jsonDepth);
+  };
+
+  return (request, response, model, version) => {
+    const fail = (error: unknown): void => sendError(response, error, log);
+    readBody(request, bodyLimitBytes, (error, body) => {
+      if (error !== undefined) return fail(error);
+      try {
+        const call = callOf(request, body, model, version);
+        call.request.signal = goneSignal(response);
+        const encoding = acceptedCompression(request.headers['accept-encoding']);
+        plane
+          .infer(call.request)
+          .then((answer) => sendAnswer(response, answer, call.form, encoding))
+          .catch(fail);
+      } catch (fault) {
+        fail(fault);
+      }
+    });
+  };
+}
+
+const INFER_URL = /^\/v2\/models\/([\w.-]+)(?:\/versions\/([\w.-]+))?\/infer$/;
+
+/**
+ * The way past the framework, which costs as much as all the rest of a request: true where it took the request. Whatever
+ * is written in another way (a query, percent signs) takes the long way to the same route.
+ */
+export function inferShortcut(
+  infer: InferRoute,
+  check: BearerCheck | undefined,
+  log: Logger | undefined,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
+    if (request.method !== 'POST') return false;
+    const [, model, version] = INFER_URL.exec(request.url ?? '') ?? [];
+    if (model === undefined) return false;
+    try {
+      check?.(request.headers.authorization);
+      infer(request, response, model, version);
+    } catch (error) {
+      sendError(response, error, log);
+    }
+    return true;
+  };
+}
+
+/** Aborted when the connection closes before the answer was written. */
+export function goneSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.on('close', () => {
+    if (!response.writableEnded) controller.abort();
+  });
+  if (response.destroyed) controller.abort();
+  return controller.signal;
+}
+
+async function compress(body: Buffer, encoding: keyof typeof compressors): Promise<Buffer> {
+  return compressors[encoding](body);
+}
+
+function sendAnswer(
+  response: ServerResponse,
+  answer: InferResponse,
+  form: OutputForm,
+  encoding: keyof typeof compressors | undefined,
+): void | Promise<void> {
+  const { body, headerLength } = encodeInferResponse(answer, form);
+  if (encoding === undefined || body.length < COMPRESS_FROM_BYTES)
+    return write(response, body, headerLength, undefined);
+  return compress(body, encoding).then((small) => write(response, small, headerLength, encoding));
+}
+
+function write(
+  response: ServerResponse,
+  body: Buffer,
+  headerLength: number | undefined,
+  encoding: string | undefined,
+): void {
+  if (response.destroyed) return;
+  const length = String(body.length);
+  const headers =
+    headerLength === undefined
+      ? ['Content-Type', 'application/json', 'Content-Length', length]
+      : [
+          'Content-Type',
+          'application/octet-stream',
+          'Inference-Header-Content-Length',
+          String(headerLength),
+          'Content-Length',
+          length,
+        ];
+  if (encoding !== undefined) headers.push('Content-Encoding', encoding);
+  response.writeHead(200, headers);
+  response.end(body);
+}
+
+/** The first of gzip and deflate that `Accept-Encoding` names without refusing it (RFC 9110, 12.5.3). */
+export function acceptedCompression(header: string | undefined): 'gzip' | 'deflate' | undefined {
+  if (header === undefined || header === 'identity') return undefined;
+  for (const part of header.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = part.split(';').map((text) => text.trim());
+    if (name !== 'gzip' && name !== 'deflate') continue;
+    if (!parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return name;
+  }
+  return undefined;
+}

@@ -1,0 +1,92 @@
+/**
+ * The body of a request as one Buffer: bounded before and while it arrives, and again while it is decompressed. A body
+ * that came in one piece is not copied; one that came in several is copied once.
+ */
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip, inflate } from 'node:zlib';
+import { messageOf, SkeinError } from '../../base/index.ts';
+import { HttpRefusal } from './error-response.ts';
+
+const EMPTY = Buffer.alloc(0);
+const gunzipAsync = promisify(gunzip);
+const inflateAsync = promisify(inflate);
+
+function tooLarge(limitBytes: number): SkeinError {
+  return new SkeinError(
+    'too-large',
+    `The body of the request is larger than the limit of ${limitBytes} bytes: send smaller batches, or raise the limit`,
+  );
+}
+
+/**
+ * Calls `done` once: with the body, or with the error to answer.
+ * Errors: SkeinError 'too-large' above `limitBytes`, 'cancelled' where the client went away before its end;
+ * 'invalid-argument' for a body that does not decompress; HttpRefusal 415 for an unknown Content-Encoding.
+ */
+export function readBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  done: (error: unknown, body: Buffer) => void,
+): void {
+  const expected = request.headers['content-length'];
+  // Node has checked that it is a number and that the body keeps to it.
+  if (expected !== undefined && Number(expected) > limitBytes) {
+    done(tooLarge(limitBytes), EMPTY);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let settled = false;
+  const settle = (error: unknown, body: Buffer): void => {
+    if (settled) return;
+    settled = true;
+    done(error, body);
+  };
+  request.on('data', (chunk: Buffer) => {
+    if (settled) return;
+    size += chunk.length;
+    if (size > limitBytes) {
+      chunks.length = 0;
+      settle(tooLarge(limitBytes), EMPTY);
+    } else {
+      chunks.push(chunk);
+    }
+  });
+  request.on('end', () => {
+    if (settled) return;
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+    const encoding = request.headers['content-encoding'];
+    if (encoding === undefined) settle(undefined, body);
+    else {
+      decompress(body, encoding, limitBytes).then(
+        (plain) => settle(undefined, plain),
+        (error) => settle(error, EMPTY),
+      );
+    }
+  });
+  const gone = () => settle(new SkeinError('cancelled', 'The client went away before its request was complete'), EMPTY);
+  request.on('error', gone);
+  request.on('aborted', gone);
+}
+
+/** `readBody` as a promise. */
+export function bodyOf(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    readBody(request, limitBytes, (error, body) => (error === undefined ? resolve(body) : reject(error)));
+  });
+}
+
+async function decompress(body: Buffer, encoding: string, limitBytes: number): Promise<Buffer> {
+  const name = encoding.trim().toLowerCase();
+  if (name === 'identity' || name === '') return body;
+  if (name !== 'gzip' && name !== 'x-gzip' && name !== 'deflate') {
+    throw new HttpRefusal(415, `Content-Encoding '${encoding}' is not supported: send gzip, deflate or no compression`);
+  }
+  try {
+    return await (name === 'deflate' ? inflateAsync : gunzipAsync)(body, { maxOutputLength: limitBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
+    throw new SkeinError('invalid-argument', `The body of the request is not valid ${name}: ${messageOf(error)}`);
+  }
+}
