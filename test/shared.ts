@@ -7,6 +7,6 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const beside = fileURLToPath(new URL('../../../shared', import.meta.url));
-const folder = resolve(process.env['SKEIN_SHARED'] ?? beside);
+const folder = resolve(process.env.SKEIN_SHARED ?? beside);
 
 export const sharedDir: string | undefined = existsSync(`${folder}/models`) ? folder : undefined;

@@ -7,6 +7,14 @@ import { SkeinError } from '../base/index.ts';
 
 export type Parameters = Readonly<Record<string, unknown>>;
 
+const LONGEST_MESSAGE = 1000;
+
+/** A message that is well-formed Unicode and of bounded length, whatever names of the client it repeats. */
+export function clipped(message: string): string {
+  const short = message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE - 3)}...`;
+  return Buffer.from(short).toString();
+}
+
 /** What was received, short enough for an error message. */
 export function received(value: unknown): string {
   if (value === undefined) return 'nothing';

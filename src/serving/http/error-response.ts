@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { type ErrorCode, messageOf, SkeinError } from '../../base/index.ts';
+import { clipped } from '../request-parameters.ts';
 
 /**
  * Refusals for want of capacity or time are 503, as Triton's are, so that balancers and clients try again elsewhere;
@@ -52,7 +53,7 @@ function describe(error: unknown): { status: number; message: string } {
 }
 
 export function errorBody(message: string): string {
-  return JSON.stringify({ error: message });
+  return JSON.stringify({ error: clipped(message) });
 }
 
 /** Answers on node's own response, for routes that do without fastify's reply. */

@@ -6,6 +6,7 @@
  * needs to tell them apart asks for binary data.
  */
 import type { InferOutput, InferResponse } from '../protocol.ts';
+import { bytesOf } from '../tensor-bytes.ts';
 import type { OutputForm } from './infer-request.ts';
 
 export interface EncodedResponse {
@@ -56,16 +57,4 @@ function quoted(text: string): string {
 
 function jsonOf(data: InferOutput['data']): string {
   return JSON.stringify(data instanceof Float32Array ? Array.from(data) : data);
-}
-
-/** A tensor's bytes as the binary data extension has them: each element of BYTES after its length in 4 bytes. */
-export function bytesOf(data: InferOutput['data']): Uint8Array {
-  if (data instanceof Float32Array) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const bytes = Buffer.allocUnsafe(data.reduce((size, text) => size + 4 + Buffer.byteLength(text), 0));
-  let at = 0;
-  for (const text of data) {
-    const size = bytes.write(text, at + 4);
-    at = bytes.writeUInt32LE(size, at) + size;
-  }
-  return bytes;
 }

@@ -1,0 +1,124 @@
+/**
+ * The gRPC face of a data plane: Triton's GRPCInferenceService and grpc.health.v1. It translates and bounds; what a
+ * request means is the data plane's.
+ */
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { asSkeinError, SkeinError } from '../../base/index.ts';
+import { bearerCheck } from '../bearer-token.ts';
+import type { DataPlane } from '../protocol.ts';
+import { HEALTH_SERVICE, healthHandlers } from './health-service.ts';
+import { answerUnary, InferStream } from './model-infer.ts';
+import { guarded, INFERENCE_SERVICE, inferenceHandlers } from './service.ts';
+
+export interface GrpcServerOptions {
+  /** Default 127.0.0.1: this machine only. */
+  readonly host?: string;
+  /** Default 0: a free one. */
+  readonly port?: number;
+  /** Of one message, compressed and decompressed; default 64 MiB. */
+  readonly bodyLimitBytes?: number;
+  /** PEM texts. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Asked of every call but those of grpc.health.v1, in the metadata `authorization`. */
+  readonly token?: string;
+  /** Whether clients may load and unload models; default false. */
+  readonly modelControl?: boolean;
+  readonly logger?: Logger;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /**
+   * Stops accepting, answers what was accepted, closes.
+   * @returns how many calls were still unanswered after `graceMs` and were cut off
+   */
+  close(graceMs: number): Promise<number>;
+}
+
+/** Of one connection at a time; more of them wait on the client's side. */
+const CONCURRENT_CALLS = 1024;
+
+/** @throws SkeinError 'unavailable' where it cannot listen, 'invalid-argument' for TLS texts that do not fit */
+export async function createGrpcServer(plane: DataPlane, options: GrpcServerOptions = {}): Promise<GrpcServer> {
+  const { bodyLimitBytes = 64 * 2 ** 20, logger: log, modelControl = false, token } = options;
+  const server = new Server({
+    'grpc.max_receive_message_length': bodyLimitBytes,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': CONCURRENT_CALLS,
+    'grpc.enable_channelz': 0,
+  });
+  const check = token === undefined ? undefined : bearerCheck(token);
+  const streams = new Set<InferStream>();
+  const watchers = new Set<ServerWritableStream<Buffer, Uint8Array>>();
+  let unaryCalls = 0;
+  const handlers = {
+    ...inferenceHandlers({ plane, modelControl, log }),
+    ModelInfer: (call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) => {
+      unaryCalls++;
+      answerUnary(plane, log, call, (error, answer) => {
+        unaryCalls--;
+        callback(error, answer);
+      });
+    },
+    ModelStreamInfer: (call: ServerDuplexStream<Buffer, Uint8Array>) => {
+      const stream = new InferStream(plane, log, call);
+      streams.add(stream);
+      void stream.closed.then(() => streams.delete(stream));
+    },
+  };
+  server.addService(INFERENCE_SERVICE, guarded(handlers, check));
+  server.addService(HEALTH_SERVICE, healthHandlers(plane, watchers, log));
+  const port = await bind(server, options);
+  return {
+    port,
+    close: async (graceMs) => {
+      for (const watcher of watchers) watcher.end();
+      for (const stream of streams) stream.drain();
+      let cutOff = 0;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          cutOff = unaryCalls + streams.size;
+          server.forceShutdown();
+          resolve();
+        }, graceMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+      return cutOff;
+    },
+  };
+}
+
+async function bind(server: Server, { host = '127.0.0.1', port = 0, tls }: GrpcServerOptions): Promise<number> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const credentials = tls === undefined ? ServerCredentials.createInsecure() : secure(tls);
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => {
+      if (error === null) return resolve(bound);
+      const advice = 'if another program listens there, choose another port (0: a free one)';
+      reject(
+        new SkeinError('unavailable', `Cannot listen on ${address} for gRPC, ${advice}: ${error.message}`, {
+          cause: error,
+        }),
+      );
+    });
+  });
+}
+
+function secure({ cert, key }: { readonly cert: string; readonly key: string }): ServerCredentials {
+  try {
+    return ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }]);
+  } catch (error) {
+    throw asSkeinError(error, 'invalid-argument', 'Cannot use the TLS certificate and key');
+  }
+}

@@ -1,0 +1,1 @@
+export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc-server.ts';

@@ -1,0 +1,164 @@
+/**
+ * ModelInfer and ModelStreamInfer, the hot path of gRPC: messages are decoded and encoded here and not by grpc-js, so that
+ * garbage is INVALID_ARGUMENT and says what was wrong.
+ */
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import { type ServerDuplexStream, type ServerUnaryCall, status as Status, type sendUnaryData } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { messageOf, SkeinError } from '../../base/index.ts';
+import type { DataPlane, InferRequest } from '../protocol.ts';
+import { type ModelInferRequest, ModelInferRequestSchema } from './gen/grpc_service_pb.ts';
+import { GrpcRefusal, statusOf } from './grpc-status.ts';
+import {
+  encodeInferMessage,
+  encodeStreamError,
+  encodeStreamMessage,
+  readInferMessage,
+  type Writable,
+} from './infer-message.ts';
+
+/** A stream is not read further while this many of its requests wait. */
+const STREAM_IN_FLIGHT = 128;
+
+const OPTIONS = { readUnknownFields: false } as const;
+
+/** @throws SkeinError 'invalid-argument' for bytes that are no such message */
+export function decodeMessage<M extends DescMessage>(schema: M, bytes: Uint8Array): MessageShape<M> {
+  try {
+    return fromBinary(schema, bytes, OPTIONS);
+  } catch (error) {
+    throw new SkeinError('invalid-argument', `The message is not a valid ${schema.typeName}: ${messageOf(error)}`);
+  }
+}
+
+interface Cancellable {
+  on(event: 'cancelled', listener: () => void): unknown;
+  readonly cancelled: boolean;
+}
+
+/** Aborted when the client cancels the call or goes away. */
+function cancelSignal(call: Cancellable): AbortSignal {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort());
+  if (call.cancelled) controller.abort();
+  return controller.signal;
+}
+
+/** The sooner of the request's own timeout and the deadline of the call. */
+function limitTimeout(request: Writable<InferRequest>, deadline: Date | number): void {
+  const endMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  if (!Number.isFinite(endMs)) return;
+  const leftUs = Math.max(1, Math.floor((endMs - Date.now()) * 1000));
+  request.timeoutUs = request.timeoutUs ? Math.min(request.timeoutUs, leftUs) : leftUs;
+}
+
+export function answerUnary(
+  plane: DataPlane,
+  log: Logger | undefined,
+  call: ServerUnaryCall<Buffer, Uint8Array>,
+  callback: sendUnaryData<Uint8Array>,
+): void {
+  const fail = (error: unknown): void => callback(statusOf(error, log));
+  try {
+    const request = readInferMessage(decodeMessage(ModelInferRequestSchema, call.request));
+    limitTimeout(request, call.getDeadline());
+    request.signal = cancelSignal(call);
+    plane
+      .infer(request)
+      .then((answer) => callback(null, encodeInferMessage(answer)))
+      .catch(fail);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/**
+ * One ModelStreamInfer call: requests are worked on together and answered in the order in which they came (as Triton
+ * answers models that give one answer each); a request that fails is answered by its error and the stream goes on.
+ */
+export class InferStream {
+  readonly #plane: DataPlane;
+  readonly #log: Logger | undefined;
+  readonly #call: ServerDuplexStream<Buffer, Uint8Array>;
+  readonly #signal: AbortSignal;
+  #answered: Promise<void> = Promise.resolve();
+  #inFlight = 0;
+  #ending = false;
+  /** Settles when the stream is over. */
+  readonly closed: Promise<void>;
+
+  constructor(plane: DataPlane, log: Logger | undefined, call: ServerDuplexStream<Buffer, Uint8Array>) {
+    this.#plane = plane;
+    this.#log = log;
+    this.#call = call;
+    this.#signal = cancelSignal(call);
+    this.closed = new Promise((resolve) => {
+      call.on('cancelled', resolve);
+      call.on('close', resolve);
+      call.on('finish', resolve);
+    });
+    call.on('data', (bytes: Buffer) => this.#accept(bytes));
+    call.on('end', () => this.#end(() => call.end()));
+    call.on('error', () => {});
+  }
+
+  /** Ends the stream after what it has accepted is answered. */
+  drain(): void {
+    const details = 'The server is shutting down: open a new stream to another one';
+    this.#end(() => this.#call.emit('error', { code: Status.UNAVAILABLE, details }));
+  }
+
+  #end(finish: () => void): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#answered.then(() => {
+      if (!this.#call.cancelled) finish();
+    });
+  }
+
+  #accept(bytes: Buffer): void {
+    if (this.#ending) return;
+    this.#inFlight++;
+    if (this.#inFlight >= STREAM_IN_FLIGHT) this.#call.pause();
+    const answer = this.#answer(bytes);
+    this.#answered = this.#answered.then(async () => {
+      const message = await answer;
+      this.#inFlight--;
+      if (this.#call.cancelled) return;
+      if (!this.#call.write(message)) await this.#drained();
+      if (this.#call.isPaused()) this.#call.resume();
+    });
+  }
+
+  /** Resolves when the client has read on, or will never again. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#call.off('drain', done);
+        this.#call.off('cancelled', done);
+        resolve();
+      };
+      this.#call.on('drain', done);
+      this.#call.on('cancelled', done);
+      if (this.#call.cancelled) done();
+    });
+  }
+
+  async #answer(bytes: Buffer): Promise<Uint8Array> {
+    let message: ModelInferRequest | undefined;
+    try {
+      message = decodeMessage(ModelInferRequestSchema, bytes);
+      const request = readInferMessage(message);
+      limitTimeout(request, this.#call.getDeadline());
+      request.signal = this.#signal;
+      return encodeStreamMessage(await this.#plane.infer(request));
+    } catch (error) {
+      return encodeStreamError(statusOf(error, this.#log).details, message?.id ?? '');
+    }
+  }
+}
+
+/** What Triton's service has and Skein has not. */
+export function refuseMethod(name: string): GrpcRefusal {
+  return new GrpcRefusal(Status.UNIMPLEMENTED, `${name} is not supported by this server`);
+}
