@@ -10,6 +10,10 @@ type Range = readonly [low: number, high: number];
 /** How images look. Lengths are parts of the image's side, colours and noise parts of full brightness. */
 export interface ShapeStyle {
   readonly radius: Range;
+  /** Each channel of the background's colour; that it is mostly the darker one makes learning quick. */
+  readonly ground: Range;
+  /** Each channel of the shape's colour. */
+  readonly fill: Range;
   /** How much longer the shape is one way than the other. */
   readonly stretch: Range;
   /** The least distance of the shape's colour from the background's, in RGB. */
@@ -26,14 +30,16 @@ export interface ShapeStyle {
 
 /** Chosen so that a small and a big network clearly differ, and the big one still errs. */
 export const DEFAULT_STYLE: ShapeStyle = {
-  radius: [0.17, 0.38],
-  stretch: [1, 1.3],
-  contrast: 0.28,
-  shading: [0, 0.35],
-  piecesBehind: [2, 6],
-  piecesInFront: [0, 3],
-  light: [0.6, 1.1],
-  noise: [0.02, 0.12],
+  radius: [0.24, 0.42],
+  ground: [0, 0.5],
+  fill: [0.35, 1],
+  stretch: [1, 1.25],
+  contrast: 0.35,
+  shading: [0, 0.25],
+  piecesBehind: [1, 4],
+  piecesInFront: [0, 2],
+  light: [0.7, 1.1],
+  noise: [0.01, 0.06],
 };
 
 export const SHAPE_SIDE = 32;
@@ -50,6 +56,8 @@ interface Area {
 }
 
 const WHOLE: Area = { x: SHAPE_SIDE / 2, y: SHAPE_SIDE / 2, radius: SHAPE_SIDE };
+/** Clutter is brighter or darker than the shape, as it happens. */
+const ANY: Range = [0.05, 0.95];
 /** No outline reaches further from its origin. */
 const MOST_REACH = 1.6;
 
@@ -59,7 +67,7 @@ const MOST_REACH = 1.6;
  */
 export function drawShape(random: Random, label: number, style: ShapeStyle = DEFAULT_STYLE): Uint8Array {
   const canvas = new Float32Array(3 * SHAPE_SIDE * SHAPE_SIDE);
-  const background = colour(random);
+  const background = colour(random, style.ground);
   paint(canvas, random, background, within(random, style.shading), WHOLE, () => 1);
   for (let left = count(random, style.piecesBehind); left > 0; left--) drawPiece(canvas, random, style);
   drawOutline(canvas, random, Object.values(OUTLINES)[label] as Outline, background, style);
@@ -75,8 +83,8 @@ function drawOutline(canvas: Float32Array, random: Random, outline: Outline, gro
   const [cos, sin] = direction(random);
   const [alongX, alongY] = direction(random);
   const stretch = Math.sqrt(within(random, style.stretch));
-  let fill = colour(random);
-  while (distance(fill, ground) < style.contrast) fill = colour(random);
+  let fill = colour(random, style.fill);
+  while (distance(fill, ground) < style.contrast) fill = colour(random, style.fill);
   const reach: Area = { x: centreX, y: centreY, radius: radius * stretch * MOST_REACH + 1 };
   paint(canvas, random, fill, within(random, style.shading), reach, (x, y) => {
     const dx = (x - centreX) / radius;
@@ -99,7 +107,14 @@ function drawPiece(canvas: Float32Array, random: Random, style: ShapeStyle): voi
     const x0 = random.uniform(0, SHAPE_SIDE);
     const y0 = random.uniform(0, SHAPE_SIDE);
     const blot = (x: number, y: number) => 0.5 + radius - Math.sqrt((x - x0) ** 2 + (y - y0) ** 2);
-    paint(canvas, random, colour(random), within(random, style.shading), { x: x0, y: y0, radius: radius + 1 }, blot);
+    paint(
+      canvas,
+      random,
+      colour(random, ANY),
+      within(random, style.shading),
+      { x: x0, y: y0, radius: radius + 1 },
+      blot,
+    );
   }
 }
 
@@ -110,7 +125,7 @@ function drawLine(canvas: Float32Array, random: Random, thinnest: number, thicke
   const halfLength = random.uniform(3, 10);
   const halfWidth = random.uniform(thinnest, thickest) / 2;
   const reach: Area = { x: x0, y: y0, radius: halfLength + halfWidth + 1 };
-  paint(canvas, random, colour(random), 0, reach, (x, y) => {
+  paint(canvas, random, colour(random, ANY), 0, reach, (x, y) => {
     const along = Math.abs((x - x0) * dx + (y - y0) * dy) - halfLength;
     const across = Math.abs((y - y0) * dx - (x - x0) * dy) - halfWidth;
     return 0.5 - Math.max(along, across);
@@ -160,8 +175,8 @@ function develop(canvas: Float32Array, random: Random, style: ShapeStyle): Uint8
   return bytes;
 }
 
-function colour(random: Random): Colour {
-  return [random.uniform(0.05, 0.95), random.uniform(0.05, 0.95), random.uniform(0.05, 0.95)];
+function colour(random: Random, channels: Range): Colour {
+  return [within(random, channels), within(random, channels), within(random, channels)];
 }
 
 function distance(a: Colour, b: Colour): number {

@@ -46,7 +46,7 @@ describe('shapes', () => {
 
   it('are these very bytes on every machine and engine', async () => {
     expect(digest(await open('train', 0), 100)).toBe(
-      '093484d79df172563ccbc7929c4230eb3fe39e25a587ba41883be175fd6155cb',
+      '98253074c454d7ac3a2688e8e6a8c73f6efd5e46a2719647b25e9adc21ed2dea',
     );
   });
 });
