@@ -1,6 +1,8 @@
 /** The load generator in a process of its own. Requests are built once and kept by name. */
 import {
+  describeGrpcTarget,
   describeTarget,
+  grpcInferenceWorkload,
   httpInferenceWorkload,
   httpRequest,
   httpWorkload,
@@ -61,8 +63,10 @@ async function workloadOf(call: PrepareCall): Promise<Workload> {
       readClass: () => undefined,
     });
   }
-  const target = await describeTarget({ url }, call.model);
-  return httpInferenceWorkload({ url }, target, call.payload, await payloadsOf(call));
+  const contents = await payloadsOf(call);
+  return call.protocol === 'grpc'
+    ? grpcInferenceWorkload({ url }, await describeGrpcTarget({ url }, call.model), call.payload, contents)
+    : httpInferenceWorkload({ url }, await describeTarget({ url }, call.model), call.payload, contents);
 }
 
 function payloadsOf(call: PrepareCall): Promise<PayloadSet> {

@@ -50,10 +50,15 @@ export class BenchContext {
     return { ...(await startServer(SKEIN, args)), model: servedName(file) };
   }
 
-  async load(server: { url: string; model: string }, { protocol, payload, limit }: Requests): Promise<Load> {
+  async load(
+    server: { url: string; grpcUrl?: string | undefined; model: string },
+    { protocol, payload, limit }: Requests,
+  ): Promise<Load> {
     const { preprocessing, classes, data } = this.material;
     const name = `requests ${this.#prepared++}`;
-    const { url, model } = server;
+    const { model } = server;
+    const url = protocol === 'grpc' ? server.grpcUrl : server.url;
+    if (url === undefined) throw new Error(`The server of '${model}' told no gRPC address`);
     const prepare: PrepareCall = {
       name,
       url,

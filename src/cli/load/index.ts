@@ -1,3 +1,4 @@
+export { describeGrpcTarget, grpcInferenceWorkload } from './grpc-workload.ts';
 export { type HttpAnswer, HttpSocket } from './http-socket.ts';
 export { httpRequest, httpWorkload, indexOfLargest } from './http-workload.ts';
 export { httpInferenceWorkload } from './inference-workload.ts';
@@ -5,4 +6,4 @@ export type { Answered, Connect, LoadConnection, Workload } from './load-connect
 export type { LoadResult } from './load-recorder.ts';
 export { loadPayloads, PAYLOADS, type Payload, type PayloadSet } from './payloads.ts';
 export { type LoadOptions, type LoadProgress, runLoad } from './run-load.ts';
-export { describeTarget, type HttpServerAddress, type Target } from './target.ts';
+export { describeTarget, type ServerAddress, type Target } from './target.ts';

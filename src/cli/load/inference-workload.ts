@@ -8,10 +8,10 @@ import {
 } from './http-workload.ts';
 import type { Workload } from './load-connection.ts';
 import type { Payload, PayloadSet } from './payloads.ts';
-import { authorization, type HttpServerAddress, type Target } from './target.ts';
+import { authorization, type ServerAddress, type Target } from './target.ts';
 
 export function httpInferenceWorkload(
-  server: HttpServerAddress,
+  server: ServerAddress,
   target: Target,
   payload: Payload,
   { contents, labels }: PayloadSet,

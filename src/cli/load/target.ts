@@ -23,8 +23,8 @@ interface Metadata {
   readonly outputs?: readonly TensorSignature[];
 }
 
-/** A server of the Open Inference Protocol over HTTP, and what it wants to see with each request. */
-export interface HttpServerAddress {
+/** A server of the Open Inference Protocol, and what it wants to see with each request. */
+export interface ServerAddress {
   readonly url: URL;
   readonly token?: string;
 }
@@ -33,7 +33,7 @@ export interface HttpServerAddress {
  * Asks the server for the model's signature and, through the classification extension, for the names of its classes.
  * @throws SkeinError 'unavailable' if there is no such server, 'not-found' if it has no such model
  */
-export async function describeTarget(server: HttpServerAddress, model: string): Promise<Target> {
+export async function describeTarget(server: ServerAddress, model: string): Promise<Target> {
   const path = `/v2/models/${encodeURIComponent(model)}`;
   const { status, text } = await ask(server, 'GET', path);
   if (status === 404 || status === 400) throw await unknownModel(server, model);
@@ -56,7 +56,7 @@ export function authorization(token: string | undefined): Record<string, string>
 
 /** The classes of an image of zeros, all of them, come with their labels: `score:index:label`. */
 async function labelsOf(
-  server: HttpServerAddress,
+  server: ServerAddress,
   path: string,
   input: TensorSignature,
   output: TensorSignature,
@@ -74,15 +74,20 @@ async function labelsOf(
   const { status, text } = await ask(server, 'POST', `${path}/infer`, body, headers);
   if (status !== 200) return undefined;
   const answer = parseObject<{ outputs?: readonly { data?: readonly unknown[] }[] }>(text);
-  const labels: string[] = [];
-  for (const entry of answer?.outputs?.[0]?.data ?? []) {
-    const [, index, label] = /^[^:]*:(\d+):(.*)$/.exec(String(entry)) ?? [];
-    if (index !== undefined && label !== undefined) labels[Number(index)] = label;
-  }
-  return labels.length === classes && !labels.includes(undefined as unknown as string) ? labels : undefined;
+  return labelsFrom(answer?.outputs?.[0]?.data ?? [], classes);
 }
 
-async function unknownModel(server: HttpServerAddress, model: string): Promise<SkeinError> {
+/** Of the entries `score:index:label` of every class; undefined where one has no label. */
+export function labelsFrom(entries: readonly unknown[], classes: number): string[] | undefined {
+  const labels = new Array<string>(classes).fill('');
+  for (const entry of entries) {
+    const [, index, label] = /^[^:]*:(\d+):(.*)$/.exec(String(entry)) ?? [];
+    if (label !== undefined && Number(index) < classes) labels[Number(index)] = label;
+  }
+  return labels.includes('') ? undefined : labels;
+}
+
+async function unknownModel(server: ServerAddress, model: string): Promise<SkeinError> {
   const { status, text } = await ask(server, 'POST', '/v2/repository/index', Buffer.from('{}'));
   const index = status === 200 ? parseObject<readonly { name?: unknown }[]>(text) : undefined;
   const names = Array.isArray(index) ? [...new Set(index.map(({ name }) => `'${name}'`))] : [];
@@ -91,7 +96,7 @@ async function unknownModel(server: HttpServerAddress, model: string): Promise<S
 }
 
 async function ask(
-  { url, token }: HttpServerAddress,
+  { url, token }: ServerAddress,
   method: 'GET' | 'POST',
   path: string,
   body?: Uint8Array,
