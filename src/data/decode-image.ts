@@ -41,7 +41,8 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
 
 /**
  * Decodes an image file into C×H×W bytes at `offset` of `target`. An image of another size is scaled so that it covers
- * H×W (Lanczos, aspect kept) and cropped around its centre; grey is Rec. 601 luma, rounded as Pillow rounds it.
+ * H×W (sharp's Lanczos, aspect kept) and cropped around its centre, to within half a pixel; grey is Rec. 601 luma,
+ * rounded as Pillow rounds it.
  *
  * @throws {SkeinError} 'invalid-argument' for bytes that are no image, or a broken one
  */
