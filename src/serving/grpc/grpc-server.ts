@@ -2,13 +2,16 @@
  * The gRPC face of a data plane: Triton's GRPCInferenceService and grpc.health.v1. It translates and bounds; what a
  * request means is the data plane's.
  */
+import { createSecureContext } from 'node:tls';
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { asSkeinError, SkeinError } from '../../base/index.ts';
@@ -49,11 +52,12 @@ const CONCURRENT_CALLS = 1024;
 /** @throws SkeinError 'unavailable' where it cannot listen, 'invalid-argument' for TLS texts that do not fit */
 export async function createGrpcServer(plane: DataPlane, options: GrpcServerOptions = {}): Promise<GrpcServer> {
   const { bodyLimitBytes = 64 * 2 ** 20, logger: log, modelControl = false, token } = options;
+  // Otherwise grpc-js writes to standard error what is thrown here as well.
+  if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': bodyLimitBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': CONCURRENT_CALLS,
-    'grpc.enable_channelz': 0,
   });
   const check = token === undefined ? undefined : bearerCheck(token);
   const streams = new Set<InferStream>();
@@ -117,6 +121,7 @@ async function bind(server: Server, { host = '127.0.0.1', port = 0, tls }: GrpcS
 
 function secure({ cert, key }: { readonly cert: string; readonly key: string }): ServerCredentials {
   try {
+    createSecureContext({ cert, key });
     return ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }]);
   } catch (error) {
     throw asSkeinError(error, 'invalid-argument', 'Cannot use the TLS certificate and key');

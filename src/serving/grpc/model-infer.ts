@@ -31,19 +31,6 @@ export function decodeMessage<M extends DescMessage>(schema: M, bytes: Uint8Arra
   }
 }
 
-interface Cancellable {
-  on(event: 'cancelled', listener: () => void): unknown;
-  readonly cancelled: boolean;
-}
-
-/** Aborted when the client cancels the call or goes away. */
-function cancelSignal(call: Cancellable): AbortSignal {
-  const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
-  if (call.cancelled) controller.abort();
-  return controller.signal;
-}
-
 /** The sooner of the request's own timeout and the deadline of the call. */
 function limitTimeout(request: Writable<InferRequest>, deadline: Date | number): void {
   const endMs = typeof deadline === 'number' ? deadline : deadline.getTime();
@@ -58,14 +45,27 @@ export function answerUnary(
   call: ServerUnaryCall<Buffer, Uint8Array>,
   callback: sendUnaryData<Uint8Array>,
 ): void {
-  const fail = (error: unknown): void => callback(statusOf(error, log));
+  // 'cancelled' also comes at the end of every call that was answered.
+  let answered = false;
+  const fail = (error: unknown): void => {
+    answered = true;
+    callback(statusOf(error, log));
+  };
   try {
     const request = readInferMessage(decodeMessage(ModelInferRequestSchema, call.request));
     limitTimeout(request, call.getDeadline());
-    request.signal = cancelSignal(call);
+    const gone = new AbortController();
+    request.signal = gone.signal;
+    call.on('cancelled', () => {
+      if (!answered) gone.abort();
+    });
+    if (call.cancelled) gone.abort();
     plane
       .infer(request)
-      .then((answer) => callback(null, encodeInferMessage(answer)))
+      .then((answer) => {
+        answered = true;
+        callback(null, encodeInferMessage(answer));
+      })
       .catch(fail);
   } catch (error) {
     fail(error);
@@ -80,7 +80,8 @@ export class InferStream {
   readonly #plane: DataPlane;
   readonly #log: Logger | undefined;
   readonly #call: ServerDuplexStream<Buffer, Uint8Array>;
-  readonly #signal: AbortSignal;
+  /** Of the requests that wait, for when the client goes away. */
+  readonly #waiting = new Set<AbortController>();
   #answered: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #ending = false;
@@ -91,11 +92,13 @@ export class InferStream {
     this.#plane = plane;
     this.#log = log;
     this.#call = call;
-    this.#signal = cancelSignal(call);
     this.closed = new Promise((resolve) => {
       call.on('cancelled', resolve);
       call.on('close', resolve);
       call.on('finish', resolve);
+    });
+    call.on('cancelled', () => {
+      for (const gone of this.#waiting) gone.abort();
     });
     call.on('data', (bytes: Buffer) => this.#accept(bytes));
     call.on('end', () => this.#end(() => call.end()));
@@ -146,14 +149,18 @@ export class InferStream {
 
   async #answer(bytes: Buffer): Promise<Uint8Array> {
     let message: ModelInferRequest | undefined;
+    const gone = new AbortController();
+    this.#waiting.add(gone);
     try {
       message = decodeMessage(ModelInferRequestSchema, bytes);
       const request = readInferMessage(message);
       limitTimeout(request, this.#call.getDeadline());
-      request.signal = this.#signal;
+      request.signal = gone.signal;
       return encodeStreamMessage(await this.#plane.infer(request));
     } catch (error) {
       return encodeStreamError(statusOf(error, this.#log).details, message?.id ?? '');
+    } finally {
+      this.#waiting.delete(gone);
     }
   }
 }
