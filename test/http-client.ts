@@ -46,12 +46,19 @@ export function errorOf(answer: Answer): string {
   return fields.error;
 }
 
-/** Writes `bytes` to a fresh connection and collects what comes back until it closes (or `waitMs` pass). */
-export function sendRaw(port: number, bytes: Buffer | string, waitMs = 2000): Promise<string> {
+/**
+ * Writes `bytes` to a fresh connection and collects what comes back until the server closes. '(open)' at the end says
+ * that after `waitMs` it had not.
+ * @param more whether the server is left to believe that there is more to come
+ */
+export function sendRaw(port: number, bytes: Buffer | string, more: boolean, waitMs = 5000): Promise<string> {
   return new Promise((resolve) => {
     let received = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    const timer = setTimeout(() => socket.destroy(), waitMs);
+    const socket = connect(port, '127.0.0.1', () => (more ? socket.write(bytes) : socket.end(bytes)));
+    const timer = setTimeout(() => {
+      received += '(open)';
+      socket.destroy();
+    }, waitMs);
     socket.setEncoding('latin1');
     socket.on('data', (chunk) => {
       received += chunk;

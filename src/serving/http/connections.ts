@@ -35,20 +35,18 @@ export class Connections {
   }
 
   /**
-   * To be called for what node's parser rejects or gives up on. Bytes that are no HTTP must not be answered in place of an earlier request on the same connection that still waits
-   * for its own answer: that comes first.
+   * To be called for what node's parser rejects or gives up on. Bytes that are no HTTP must not be answered in place of
+   * an earlier request on the same connection that still waits for its own answer: that comes, and then the end.
    */
   failed(error: NodeJS.ErrnoException, socket: Socket): void {
     const last = this.#last.get(socket);
-    if (error.code === 'ECONNRESET' || socket.destroyed) {
-      socket.destroy();
-    } else if (last === undefined || last.writableFinished || !last.req.complete) {
-      if (last !== undefined && !last.writableFinished && last.headersSent) socket.destroy();
-      else sendParserError(socket, error);
-    } else {
-      last.shouldKeepAlive = false;
-      last.once('finish', () => sendParserError(socket, error));
-    }
+    const waiting = last !== undefined && !last.writableFinished;
+    if (error.code === 'ECONNRESET' || socket.destroyed) socket.destroy();
+    else if (!waiting) sendParserError(socket, error);
+    // The fault lies in the body of the request itself, or behind it.
+    else if (last.req.complete) last.shouldKeepAlive = false;
+    else if (last.headersSent) socket.destroy();
+    else sendParserError(socket, error);
   }
 
   /**
