@@ -1,0 +1,166 @@
+/**
+ * What a model costs, by the field's convention (fvcore, thop): multiply-accumulates of convolutions and matrix products
+ * without biases, everything else 0; parameters are the trainable numbers, running statistics not among them.
+ */
+import { SkeinError } from '../base/index.ts';
+import {
+  describeNode,
+  feedsOf,
+  type Graph,
+  type Model,
+  type Node,
+  subgraphsOf,
+  type Tensor,
+  type ValueType,
+} from '../graph/index.ts';
+import { type DType, formatShape } from '../tensor/index.ts';
+import { type InferOptions, infer } from './infer-shapes.ts';
+import { OpContext } from './op-context.ts';
+import { ruleOf } from './op-rules.ts';
+
+export interface CostOptions extends InferOptions {
+  /** Samples that the MACs are for; 1 unless told. */
+  readonly batch?: number;
+}
+
+export interface NodeCost {
+  readonly name: string;
+  readonly opType: string;
+  /** Name of its first output. */
+  readonly output: string;
+  /** Shape of its first output for `batch` samples, as far as it is known. */
+  readonly shape: ValueType['dims'];
+  /** Trainable numbers; those that several nodes share count for the first. */
+  readonly params: number;
+  readonly macs: number;
+}
+
+export interface Cost {
+  readonly params: number;
+  readonly macs: number;
+  /** Size of all initializers. */
+  readonly bytes: number;
+  readonly nodes: readonly NodeCost[];
+}
+
+const FLOAT_TYPES: ReadonlySet<DType> = new Set(['float32', 'float64', 'float16', 'bfloat16'] as const);
+
+/**
+ * Parameters, MACs and a row a node. A symbolic first dimension of the inputs is the batch; where the file fixes it at
+ * another number, MACs are scaled. What is inside subgraphs and functions is not counted.
+ * @throws SkeinError 'invalid-argument' if MACs cannot be said since a shape is not known
+ */
+export function costOf(model: Model, options: CostOptions = {}): Cost {
+  const { graph } = model;
+  const batch = options.batch ?? 1;
+  const { symbols, fixed } = batchOf(graph, batch);
+  const inference = infer(model, {
+    symbols: { ...symbols, ...options.symbols },
+    inputShapes: { ...unnamedBatches(graph, batch), ...options.inputShapes },
+  });
+  const owners = parameterOwners(graph);
+  const nodes = graph.nodes.map((node): NodeCost => {
+    const op = new OpContext(node, inference.types, inference.values);
+    const macs = ruleOf(node)?.macs(op) ?? (ruleOf(node) === undefined ? 0 : undefined);
+    const output = node.outputs[0] ?? '';
+    const shape = inference.types.get(output)?.dims;
+    if (macs === undefined) {
+      throw new SkeinError(
+        'invalid-argument',
+        `Cannot count the MACs of ${describeNode(node)}: its output ${formatShape(shape ?? [undefined])} must have a known shape; give the shapes of the inputs`,
+      );
+    }
+    return {
+      name: node.name,
+      opType: node.opType,
+      output,
+      shape,
+      params: owners.get(node) ?? 0,
+      macs: (macs * batch) / (fixed ?? batch),
+    };
+  });
+  let bytes = 0;
+  for (const tensor of graph.initializers.values()) bytes += tensor.byteLength ?? 0;
+  return {
+    params: nodes.reduce((sum, { params }) => sum + params, 0),
+    macs: nodes.reduce((sum, { macs }) => sum + macs, 0),
+    bytes,
+    nodes,
+  };
+}
+
+/** The symbols that stand for the batch, and the batch that the file fixes if it does. */
+function batchOf(graph: Graph, batch: number): { symbols: Record<string, number>; fixed: number | undefined } {
+  const symbols: Record<string, number> = {};
+  let fixed: number | undefined;
+  for (const { type } of feedsOf(graph)) {
+    const first = type?.dims?.[0];
+    if (typeof first === 'string') symbols[first] = batch;
+    else if (typeof first === 'number') fixed ??= first;
+  }
+  return { symbols, fixed: Object.keys(symbols).length > 0 ? undefined : fixed };
+}
+
+/** Input shapes whose first dimension is there but has no name, with the batch in its place. */
+function unnamedBatches(graph: Graph, batch: number): Record<string, ValueType['dims'] & object> {
+  const shapes: Record<string, ValueType['dims'] & object> = {};
+  for (const { name, type } of feedsOf(graph)) {
+    const dims = type?.dims;
+    if (dims !== undefined && dims.length > 0 && dims[0] === undefined) shapes[name] = [batch, ...dims.slice(1)];
+  }
+  return shapes;
+}
+
+/**
+ * The names of the initializers that training would change: floats of at least one dimension that feed something other
+ * than an operator's settings. A quantised weight counts as the floats that it stands for.
+ */
+export function trainableInitializers(graph: Graph): string[] {
+  return [...parameterUses(graph)].filter(([name]) => graph.initializers.has(name)).map(([name]) => name);
+}
+
+/** How many parameters each node is the first to use. */
+function parameterOwners(graph: Graph): Map<Node, number> {
+  const owners = new Map<Node, number>();
+  for (const { node, size } of parameterUses(graph).values()) owners.set(node, (owners.get(node) ?? 0) + size);
+  return owners;
+}
+
+function parameterUses(graph: Graph): Map<string, { node: Node; size: number }> {
+  const constants = new Map<string, Tensor>(graph.initializers);
+  for (const node of graph.nodes) {
+    const value = node.opType === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined;
+    // Exporters write scalars of formulas (the √2 of Gelu) as constants; weights have several elements.
+    if (value?.kind === 'tensor' && value.value.size > 1) constants.set(node.outputs[0] ?? '', value.value);
+  }
+  const uses = new Map<string, { node: Node; size: number }>();
+  for (const node of graph.nodes) {
+    const settings = ruleOf(node)?.settings ?? [];
+    for (const [i, name] of node.inputs.entries()) {
+      const tensor = constants.get(name);
+      if (tensor === undefined || uses.has(name) || settings.includes(i) || !isParameter(node, i, tensor)) continue;
+      uses.set(name, { node, size: tensor.size });
+    }
+    // A subgraph may use a weight of the graph around it.
+    for (const inner of subgraphsOf(node)) {
+      for (const [name] of parameterUses({ ...inner, initializers: new Map([...constants, ...inner.initializers]) })) {
+        const tensor = constants.get(name);
+        if (tensor !== undefined && !uses.has(name)) uses.set(name, { node, size: tensor.size });
+      }
+    }
+  }
+  return uses;
+}
+
+const INTEGER_WEIGHTS: Readonly<Record<string, number>> = {
+  DequantizeLinear: 0,
+  ConvInteger: 1,
+  MatMulInteger: 1,
+  QLinearConv: 3,
+  QLinearMatMul: 3,
+};
+
+function isParameter(node: Node, i: number, tensor: Tensor): boolean {
+  if (tensor.dims.length === 0) return false;
+  return FLOAT_TYPES.has(tensor.dtype) || (node.domain === '' && INTEGER_WEIGHTS[node.opType] === i);
+}
