@@ -101,7 +101,7 @@ describe('calibrate()', () => {
    */
   it('holds on other images far more often than the lowest threshold that happens to be even', () => {
     const random = new Random(11);
-    const trials = 200;
+    const trials = 100;
     let guardedHolds = 0;
     let luckyHolds = 0;
     for (let trial = 0; trial < trials; trial++) {

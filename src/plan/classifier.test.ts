@@ -1,17 +1,113 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { colorModel, nearestClass } from '../../test/color-world.ts';
 import { sharedDir } from '../../test/shared.ts';
+import { GraphBuilder, type Model } from '../graph/index.ts';
+import { writeModel } from '../onnx/index.ts';
 import { Engine } from '../runtime/index.ts';
-import { Classifier } from './classifier.ts';
+import { Classifier, type ClassifierExpectation } from './classifier.ts';
+import { argmax } from './confidence.ts';
 
-describe('Classifier.open()', () => {
-  it('names a file that does not exist', async () => {
-    const engine = new Engine({ workers: 1 });
+describe('Classifier', () => {
+  let folder: string;
+  let engine: Engine;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'skein-classifier-'));
+    engine = new Engine({ workers: 2 });
+  });
+  afterAll(async () => {
+    await engine.close();
+    await rm(folder, { recursive: true });
+  });
+  const open = async (model: Model, expected?: ClassifierExpectation) => {
+    const file = join(folder, 'model.onnx');
+    await writeModel(model, file);
+    return Classifier.open(engine, file, expected);
+  };
+  const shades = [12, 37, 62, 87, 112, 137, 162, 187];
+  const fillShades = (target: Float32Array) => {
+    for (const [row, shade] of shades.entries()) target.fill(shade / 255, row * 3072, (row + 1) * 3072);
+  };
+  const classesOf = (scores: Float32Array) => shades.map((_, row) => argmax(scores, row * 10, 10));
+
+  it.each([undefined, 1, 3, 8, 20])(
+    'answers 8 images in order where the export fixes the batch at %s',
+    async (batch) => {
+      const classifier = await open(colorModel({ channel: 'red', ...(batch !== undefined && { batch }) }));
+      expect(classifier).toMatchObject({ fixedBatch: batch, inputName: 'image', outputName: 'scores', classes: 10 });
+      const { scores } = await classifier.run(8, fillShades);
+      expect(scores).toHaveLength(80);
+      expect(classesOf(scores)).toEqual(shades.map(nearestClass));
+      // A second run finds buffers that are not empty.
+      expect(classesOf((await classifier.run(8, fillShades)).scores)).toEqual(shades.map(nearestClass));
+      expect((await classifier.run(0, fillShades)).scores).toHaveLength(0);
+    },
+  );
+
+  it('fills its batch again when a thread dies', async () => {
+    const classifier = await open(colorModel({ channel: 'red' }));
+    const runs = Array.from({ length: 20 }, () => classifier.run(8, fillShades));
+    await engine.killWorker(0);
+    for (const { scores } of await Promise.all(runs)) expect(classesOf(scores)).toEqual(shades.map(nearestClass));
+  });
+
+  it('sees from the graph whether the scores are probabilities', async () => {
+    expect((await open(colorModel({ channel: 'red' }))).scale).toBe('logits');
+    expect((await open(colorModel({ channel: 'red', ending: 'LogSoftmax' }))).scale).toBe('logits');
+    expect((await open(colorModel({ channel: 'red', ending: 'Softmax' }))).scale).toBe('probabilities');
+  });
+
+  it('takes open sizes from what is expected, and classes from a run where the file does not say', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['n', 3, 'h', 'w']);
+    const mean = b.op('ReduceMean', [x], { axes: [2, 3], keepdims: 0 }, { shape: ['n', 'k'] });
+    b.output('y', mean);
+    const model = b.build();
+    await expect(open(model)).rejects.toThrow("leaves the image's size open");
+    const classifier = await open(model, { shape: [3, 4, 4] });
+    expect(classifier).toMatchObject({ inputShape: [3, 4, 4], classes: 3 });
+  });
+
+  it('names a file that does not exist, and one that is no ONNX', async () => {
     await expect(Classifier.open(engine, 'no/such.onnx')).rejects.toMatchObject({
       code: 'not-found',
       message: "Cannot open model 'no/such.onnx': there is no such file",
     });
-    await engine.close();
+    const file = join(folder, 'text.onnx');
+    await writeFile(file, 'hello');
+    await expect(Classifier.open(engine, file)).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining(`Cannot open model '${file}': `),
+    });
+  });
+
+  const refused = (make: (b: GraphBuilder) => void) => {
+    const b = new GraphBuilder();
+    make(b);
+    return open(b.build()).then(
+      () => 'taken',
+      (error: Error) => error.message.replace(/^.*as an image classifier: /, ''),
+    );
+  };
+  it('refuses models that are no image classifiers, saying what they are', async () => {
+    expect(await refused((b) => b.output('y', b.relu(b.input('x', 'float32', ['n', 7]))))).toBe(
+      "it must have one float32 input of rank 4 [batch, channels, height, width], received 'x' float32 [n,7]",
+    );
+    const two = await refused((b) => {
+      const [p, q] = ['p', 'q'].map((name) => b.input(name, 'float32', [1, 3, 2, 2])) as [string, string];
+      b.output('y', b.add(p, q));
+    });
+    expect(two).toContain("received 'p' float32 [1,3,2,2] and 'q' float32 [1,3,2,2]");
+    expect(await refused((b) => b.output('y', b.relu(b.input('x', 'float32', [1, 3, 2, 2]))))).toBe(
+      "it must have a float32 output of rank 2 [batch, classes], received 'y' float32 [1,3,2,2]",
+    );
+    const single = await refused((b) =>
+      b.output('y', b.linear(b.flatten(b.input('x', 'float32', ['n', 3, 2, 2])), { out: 1 })),
+    );
+    expect(single).toBe("it must score at least 2 classes, received 'y' float32 [n,1]");
   });
 });
 

@@ -5,16 +5,18 @@
  */
 import { stat } from 'node:fs/promises';
 import { SkeinError } from '../base/index.ts';
+import { readModel } from '../onnx/index.ts';
 import type { BufferPool, Engine, LoadedModel, TensorInfo } from '../runtime/index.ts';
 import { elementCount, formatShape } from '../tensor/index.ts';
 import type { ScoreScale } from './predictor.ts';
+import { scoreScaleOf } from './score-scale.ts';
 
 export type ImageShape = readonly [channels: number, height: number, width: number];
 
 export interface ClassifierExpectation {
   /** Decides dimensions that the model leaves open, and must equal those that it fixes. */
   readonly shape?: readonly number[];
-  /** What the scores are; 'logits' unless told. */
+  /** What the scores are; what the graph says unless told (see scoreScaleOf). */
   readonly scale?: ScoreScale;
 }
 
@@ -76,7 +78,8 @@ export class Classifier {
     });
     try {
       const signature = await signatureOf(model, file, expected);
-      return new Classifier(file, model, engine.buffers, signature, expected.scale ?? 'logits');
+      const scale = expected.scale ?? scoreScaleOf(await readModel(file), signature.outputName);
+      return new Classifier(file, model, engine.buffers, signature, scale);
     } catch (error) {
       await model.unload();
       throw error;

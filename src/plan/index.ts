@@ -1,9 +1,12 @@
 export { buildPredictor } from './build-predictor.ts';
+export { type Calibration, type CalibrationOptions, type CurvePoint, calibrate, type PairRecord } from './calibrate.ts';
 export { CascadePredictor } from './cascade-predictor.ts';
+export { matchClasses } from './class-order.ts';
 export { Classifier, type ClassifierExpectation, type ClassifierScores, type ImageShape } from './classifier.ts';
 export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
+export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
-export { type OpenPlan, openPlan } from './open-plan.ts';
+export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
 export { type CascadeNode, type ModelNode, modelsOf, type Plan, type PlanInput, type PlanNode } from './plan.ts';
 export { PLAN_FILE, readPlan, sha256Of, writePlan } from './plan-file.ts';
 export {
@@ -14,3 +17,9 @@ export {
   type Scores,
   walk,
 } from './predictor.ts';
+export { type LayerProfile, type ModelProfile, type ProfileOptions, profileModel } from './profile-model.ts';
+export { type RecordedPair, recordPair } from './record-pair.ts';
+export { savePlan } from './save-plan.ts';
+export { scoreScaleOf } from './score-scale.ts';
+export { isPlanPath, type Origin, openServable, type Servable, type SourceOverrides } from './source.ts';
+export { measureThroughput, type Throughput } from './throughput.ts';

@@ -2,12 +2,12 @@
  * plan.json ↔ Plan: validated on reading, every error naming the place in the file. Models are named by paths relative
  * to the file that do not leave its folder, and by SHA-256 (of the .onnx itself, not of external data beside it).
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep, win32 } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { messageOf, SkeinError } from '../base/index.ts';
+import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
 import type { ModelNode, Plan, PlanNode } from './plan.ts';
 import { type CascadeFile, checkPlanFile, type NodeFile, PLAN_VERSION } from './plan-schema.ts';
 
@@ -15,6 +15,7 @@ export const PLAN_FILE = 'plan.json';
 
 /** How deep nodes may nest: far beyond any use, and short of exhausting the stack. */
 const MAX_DEPTH = 16;
+const LONGEST_LIST = 160;
 
 /**
  * Reads a plan and checks that its models are there and are those that it means.
@@ -116,21 +117,19 @@ export async function writePlan(plan: Plan, directory: string): Promise<string> 
   if ('problem' in checked)
     throw new SkeinError('invalid-argument', `Cannot write plan '${plan.name}': ${checked.problem}`);
   const file = join(folder, PLAN_FILE);
-  const temporary = `${file}.${randomUUID()}`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(`${JSON.stringify(document, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeFileAtomically(file, [Buffer.from(readable(document))]);
   return file;
+}
+
+/** JSON with short lists on one line. */
+function readable(document: object): string {
+  const text = JSON.stringify(document, null, 2);
+  // Line breaks stand between tokens only, never inside a string.
+  const joined = text.replace(/\[\n\s*([^[\]{}]*?)\n\s*\]/g, (list, items: string) => {
+    const line = `[${items.replace(/\n\s*/g, ' ')}]`;
+    return line.length <= LONGEST_LIST ? line : list;
+  });
+  return `${joined}\n`;
 }
 
 async function fileNode(node: PlanNode, folder: string): Promise<NodeFile> {

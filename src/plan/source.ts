@@ -1,0 +1,198 @@
+/**
+ * From what a user names (an .onnx file, a plan.json, a folder that holds one) to a plan. An ONNX file says nothing of its
+ * preprocessing and classes, so they come, each from the first of these that has it: the caller's overrides; the model's
+ * own metadata (`labels`, `mean`, `std` as JSON arrays); `models.json` beside it; convention.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { messageOf, SkeinError } from '../base/index.ts';
+import { feedsOf, type Model } from '../graph/index.ts';
+import { readModel } from '../onnx/index.ts';
+import { formatShape } from '../tensor/index.ts';
+import type { ImageShape } from './classifier.ts';
+import type { Plan } from './plan.ts';
+import { PLAN_FILE, readPlan } from './plan-file.ts';
+
+export interface SourceOverrides {
+  readonly name?: string;
+  readonly labels?: readonly string[];
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  /** [channels, height, width], for models that leave it open. */
+  readonly shape?: readonly number[];
+}
+
+export type Origin = 'plan' | 'overrides' | 'metadata' | 'models.json' | 'convention';
+
+export interface Servable {
+  readonly plan: Plan;
+  /** Where mean and std come from. */
+  readonly preprocessingFrom: Origin;
+  readonly labelsFrom: Origin;
+}
+
+interface Description {
+  readonly labels?: readonly string[] | undefined;
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
+}
+
+/** ImageNet's, which most published models expect (RGB in 0 to 1). */
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/**
+ * @throws SkeinError 'not-found', 'corrupt', 'unsupported' if the model is no image classifier, 'invalid-argument' if
+ * what is said of the model does not fit it
+ */
+export async function openServable(path: string, overrides: SourceOverrides = {}): Promise<Servable> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw new SkeinError('not-found', `Cannot open '${path}': there is no such file or folder`);
+  if (found.isDirectory()) {
+    const file = join(path, PLAN_FILE);
+    if (
+      await stat(file)
+        .then((plan) => plan.isFile())
+        .catch(() => false)
+    )
+      return openPlanFile(file, overrides);
+    throw new SkeinError(
+      'not-found',
+      `Cannot open '${path}': expected an .onnx file, a plan.json, or a folder that holds one`,
+    );
+  }
+  return extname(path) === '.json' ? openPlanFile(path, overrides) : openModelFile(path, overrides);
+}
+
+/** Whether `openServable` would read a plan there, and not a bare model. */
+export async function isPlanPath(path: string): Promise<boolean> {
+  return extname(path) === '.json' || ((await stat(path).catch(() => undefined))?.isDirectory() ?? false);
+}
+
+async function openPlanFile(file: string, overrides: SourceOverrides): Promise<Servable> {
+  const { name, ...others } = overrides;
+  const [refused] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (refused !== undefined) {
+    throw new SkeinError('invalid-argument', `Plan '${file}' says its own ${refused}: change it there`);
+  }
+  const plan = await readPlan(file);
+  return { plan: name === undefined ? plan : { ...plan, name }, preprocessingFrom: 'plan', labelsFrom: 'plan' };
+}
+
+async function openModelFile(file: string, overrides: SourceOverrides): Promise<Servable> {
+  const model = await readModel(file);
+  const { shape, classes, inputName } = signatureOf(model, file, overrides.shape);
+  const channels = shape[0];
+  const sources: readonly [Origin, Description][] = [
+    ['overrides', overrides],
+    ['metadata', metadataOf(model)],
+    ['models.json', await describedBeside(file)],
+  ];
+  const labelled = sources.find(([, { labels }]) => labels !== undefined);
+  const normalized = sources.find(([, { mean, std }]) => mean !== undefined || std !== undefined);
+  const labels = labelled?.[1].labels ?? Array.from({ length: classes ?? 0 }, (_, i) => String(i));
+  if (labels.length === 0) {
+    throw new SkeinError('invalid-argument', `Model '${file}' does not say how many classes it has: name its labels`);
+  }
+  const convention =
+    channels === 3 ? IMAGENET : { mean: new Array<number>(channels).fill(0), std: new Array<number>(channels).fill(1) };
+  const mean = normalized === undefined ? convention.mean : (normalized[1].mean ?? new Array<number>(channels).fill(0));
+  const std = normalized === undefined ? convention.std : (normalized[1].std ?? new Array<number>(channels).fill(1));
+  const refuse = (from: Origin | undefined, what: string) =>
+    new SkeinError('invalid-argument', `What ${from} says of model '${file}' does not fit: ${what}`);
+  if (classes !== undefined && labels.length !== classes) {
+    throw refuse(labelled?.[0], `it has ${classes} classes, received ${labels.length} labels`);
+  }
+  if (mean.length !== channels || std.length !== channels || !std.every((value) => value > 0)) {
+    throw refuse(
+      normalized?.[0],
+      `mean and std (above 0) must be ${channels} numbers, one a channel, received ${JSON.stringify({ mean, std })}`,
+    );
+  }
+  return {
+    plan: {
+      name: overrides.name ?? basename(file, extname(file)),
+      input: { name: inputName, shape, mean, std },
+      labels,
+      root: { kind: 'model', file: resolve(file) },
+    },
+    preprocessingFrom: normalized?.[0] ?? 'convention',
+    labelsFrom: labelled?.[0] ?? 'convention',
+  };
+}
+
+function signatureOf(
+  model: Model,
+  file: string,
+  expected: readonly number[] | undefined,
+): { inputName: string; shape: ImageShape; classes: number | undefined } {
+  const feeds = feedsOf(model.graph);
+  const dims = feeds[0]?.type?.dims;
+  if (feeds.length !== 1 || feeds[0] === undefined || dims?.length !== 4) {
+    const received = feeds.map(({ name, type }) => `'${name}' ${formatShape(type?.dims ?? [])}`).join(' and ');
+    throw new SkeinError(
+      'unsupported',
+      `Cannot use '${file}' as an image classifier: it must have one input [batch, channels, height, width], received ${received || 'none'}`,
+    );
+  }
+  const shape = dims.slice(1).map((dim, axis) => (typeof dim === 'number' && dim > 0 ? dim : expected?.[axis]));
+  if (shape.some((dim) => dim === undefined)) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Model '${file}' leaves the image's size open, ${formatShape(dims)}: say its shape as channels, height, width`,
+    );
+  }
+  if (expected !== undefined && (expected.length !== 3 || shape.some((dim, axis) => dim !== expected[axis]))) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Model '${file}' takes images of ${formatShape(dims.slice(1))}, received the shape ${formatShape(expected)}`,
+    );
+  }
+  const scores = model.graph.outputs.find(({ type }) => type?.dtype === 'float32' && type.dims?.length === 2);
+  const classes = scores?.type?.dims?.[1];
+  return {
+    inputName: feeds[0].name,
+    shape: shape as unknown as ImageShape,
+    classes: typeof classes === 'number' && classes > 0 ? classes : undefined,
+  };
+}
+
+const numbers = z.array(z.number());
+const names = z.array(z.string());
+
+/** Other tools may use the same keys in other ways; what is no JSON array is not meant for Skein. */
+function metadataOf(model: Model): Description {
+  const read = <T>(key: string, schema: z.ZodType<T>): T | undefined => {
+    try {
+      return schema.parse(JSON.parse(model.metadata.get(key) ?? ''));
+    } catch {
+      return undefined;
+    }
+  };
+  return { labels: read('labels', names), mean: read('mean', numbers), std: read('std', numbers) };
+}
+
+const describedSchema = z.object({
+  input: z.object({ mean: numbers.optional(), std: numbers.optional() }).optional(),
+  labels: names.optional(),
+  models: z.record(z.string(), z.object({ file: z.string().optional() })).optional(),
+});
+
+/** What `models.json` beside the file says, if it speaks of this file: it lists it, or it lists none. */
+async function describedBeside(file: string): Promise<Description> {
+  const path = join(dirname(file), 'models.json');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return {};
+  let described: z.infer<typeof describedSchema>;
+  try {
+    described = describedSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new SkeinError('corrupt', `Cannot read '${path}', which describes models beside it: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const listed = Object.entries(described.models ?? {});
+  const speaksOfIt = listed.some(([name, model]) => (model.file ?? `${name}.onnx`) === basename(file));
+  if (listed.length > 0 && !speaksOfIt) return {};
+  return { labels: described.labels, mean: described.input?.mean, std: described.input?.std };
+}
