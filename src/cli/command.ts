@@ -1,0 +1,173 @@
+/**
+ * The frame of every command: shared options, exit codes (0 done, 1 failed, 2 the words of the call are off), errors as one
+ * line, and what goes to which stream: results to standard output, everything else to standard error.
+ */
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../base/index.ts';
+import { Progress } from './progress.ts';
+
+/** A command that did its work and found that the answer is no: the message says why. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+}
+
+/** The words of the call do not fit each other in a way that no single option can know. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface OutputOptions {
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+/** Where a command speaks. */
+export interface Output {
+  readonly json: boolean;
+  /** The result: `object` as JSON where that was asked for, else the lines of `text`. */
+  result(object: unknown, text: () => string): void;
+  /** Something worth knowing beside the result. */
+  note(line: string): void;
+  warn(line: string): void;
+  /** Shown on a terminal only. */
+  progress(label: string, total: number): Progress;
+}
+
+/** Adds `--json` and `--verbose` and runs `run` with the options and an output. */
+export function withAction<Options extends OutputOptions>(
+  command: Command,
+  run: (output: Output, args: string[], options: Options) => Promise<void>,
+): Command {
+  return command
+    .addOption(new Option('--json', 'print one JSON object on standard output and nothing else there'))
+    .addOption(new Option('--verbose', 'show stack traces of errors'))
+    .action(async () => {
+      const options = command.opts<Options>();
+      await run(outputOf(options), [...command.args], options);
+    });
+}
+
+function outputOf({ json = false }: { json?: boolean }): Output {
+  const note = (line: string) => void process.stderr.write(`${line}\n`);
+  return {
+    json,
+    result: (object, text) => void process.stdout.write(json ? `${JSON.stringify(object)}\n` : `${text()}\n`),
+    // With --json nobody reads notes; warnings stay.
+    note: (line) => void (json || note(line)),
+    warn: (line) => note(`warning: ${line}`),
+    progress: (label, total) => new Progress(label, total, process.stderr),
+  };
+}
+
+/** Runs the program on `argv` (without node and script) and gives the exit code. */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ outputError: () => {} });
+  }
+  try {
+    if (argv.length === 0) throw new UsageError('a command is missing');
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const usage = error instanceof CommanderError || error instanceof UsageError;
+    process.stderr.write(`${errorLine(error)}${usage ? `; see ${helpCall(program, argv)}` : ''}\n`);
+    if (argv.includes('--verbose') && error instanceof Error && !usage) process.stderr.write(`${describe(error)}\n`);
+    return usage ? 2 : 1;
+  }
+}
+
+function errorLine(error: unknown): string {
+  const message = messageOf(error).replace(/^error: /, '');
+  return `error: ${message}`;
+}
+
+function helpCall(program: Command, argv: readonly string[]): string {
+  const command = program.commands.find((candidate) => candidate.name() === argv[0]);
+  return [program.name(), ...(command === undefined ? [] : [command.name()]), '--help'].join(' ');
+}
+
+/** The stack of the error and of what caused it. */
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${describe(error.cause)}` : '';
+  return `${error.stack}${cause}`;
+}
+
+export interface DataOptions {
+  readonly data: string;
+  readonly split?: string;
+  readonly limit?: number;
+  readonly seed: number;
+}
+
+export function withData(command: Command): Command {
+  return command
+    .requiredOption(
+      '--data <source>',
+      "labelled images: a folder [split/]class/*.jpg|png, a .tar or .tar.gz of the same, CIFAR binary files, IDX files, or 'shapes'",
+    )
+    .option('--split <name>', 'the part of the data to use, where it has several')
+    .option('--limit <n>', 'use a sample of so many images', wholeNumber(1))
+    .option('--seed <n>', 'of the sample, and of drawn images', wholeNumber(0), 0);
+}
+
+export interface EngineFlags {
+  readonly workers?: number;
+  readonly threads?: number;
+}
+
+export function withEngine(command: Command): Command {
+  return command
+    .option('--workers <n>', 'inference threads (default: one a usable core)', wholeNumber(1))
+    .option('--threads <n>', 'threads that one inference computes with (default: 1)', wholeNumber(1));
+}
+
+export interface ModelOptions {
+  readonly labels?: string[];
+  readonly mean?: number[];
+  readonly std?: number[];
+  readonly shape?: number[];
+}
+
+/** What an .onnx file does not say of itself; a plan does. */
+export function withModelOptions(command: Command): Command {
+  return command
+    .option('--labels <names>', 'class names in the order of the scores, separated by commas', list)
+    .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
+    .option('--std <numbers>', 'of each channel, separated by commas', numberList)
+    .option('--shape <c,h,w>', 'of the images, where the model leaves it open', numberList);
+}
+
+/** Reads an option that is a whole number from `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** Reads an option that is a number from `least` to `most`. */
+export function numberBetween(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+}
+
+function list(text: string): string[] {
+  return text.split(',').map((part) => part.trim());
+}
+
+function numberList(text: string): number[] {
+  return list(text).map((part) => {
+    const value = Number(part);
+    if (part === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected numbers separated by commas.');
+    return value;
+  });
+}

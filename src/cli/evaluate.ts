@@ -1,0 +1,94 @@
+/** `skein evaluate`: accuracy, latency, throughput and size of a model or plan. */
+import { Command } from 'commander';
+import { type Dataset, openData } from '../data/index.ts';
+import { type EvaluateReport, evaluate, openServable, type Servable } from '../plan/index.ts';
+import { Engine } from '../runtime/index.ts';
+import {
+  type DataOptions,
+  type EngineFlags,
+  type ModelOptions,
+  type OutputOptions,
+  withAction,
+  withData,
+  withEngine,
+  withModelOptions,
+} from './command.ts';
+import { bytes, count, formatTable, ms, percent } from './table.ts';
+
+type Options = DataOptions & EngineFlags & ModelOptions & OutputOptions;
+
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate')
+    .description('measure accuracy, latency, throughput and size')
+    .argument('<model>', 'an .onnx file, a plan.json, or a folder that holds one');
+  return withAction<Options>(withModelOptions(withEngine(withData(command))), async (output, [path = ''], options) => {
+    const { data: source, split, limit, seed, workers, threads, labels, mean, std, shape } = options;
+    const servable = await openServable(path, { ...definedOnly({ labels, mean, std, shape }) });
+    const data = await openData(source, {
+      ...definedOnly({ split, limit }),
+      seed,
+      preferredSplits: ['test', 'val', 'train'],
+    });
+    const engine = new Engine(definedOnly({ workers, threads }));
+    const progress = output.progress('images', data.size);
+    try {
+      const report = await evaluate(engine, servable.plan, data, { onProgress: progress.update });
+      progress.end();
+      if (data.skipped > 0) output.warn(skippedLine(data));
+      output.result(report, () => describe(servable, data, report));
+    } finally {
+      progress.end();
+      await engine.close();
+      await data.close();
+    }
+  });
+}
+
+/** Without the properties that were not given. */
+export function definedOnly<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+export function skippedLine(data: Dataset): string {
+  return `${data.skipped} of ${data.size} images cannot be read and were left out: ${data.skippedNames.join(', ')}`;
+}
+
+function describe({ plan, preprocessingFrom, labelsFrom }: Servable, data: Dataset, report: EvaluateReport): string {
+  const { latencyMs, nodes } = report;
+  const lines = [
+    `${plan.name} on ${data.source}${data.split === undefined ? '' : ` (${data.split})`}, ${report.samples} images`,
+    '',
+    `accuracy    top-1 ${percent(report.top1, 2)}, top-5 ${percent(report.top5, 2)}`,
+    `latency     p50 ${ms(latencyMs.p50)}, p90 ${ms(latencyMs.p90)}, p99 ${ms(latencyMs.p99)} (one image at a time)`,
+    `throughput  ${Math.round(report.throughput)} images/s (batches of ${report.batch})`,
+    `size        ${count(report.params)} parameters, ${count(report.macs)} MACs an image, ${bytes(report.bytes)}`,
+  ];
+  if (nodes.length > 1) {
+    const right = 'right' as const;
+    lines.push(
+      '',
+      formatTable(
+        [
+          { title: 'model' },
+          { title: 'share', align: right },
+          { title: 'parameters', align: right },
+          { title: 'MACs', align: right },
+          { title: 'size', align: right },
+          { title: 'one image', align: right },
+        ],
+        nodes.map((node) => [
+          node.path,
+          percent(node.share),
+          count(node.params),
+          count(node.macs),
+          bytes(node.bytes),
+          ms(node.latencyMs),
+        ]),
+      ),
+    );
+  }
+  if (preprocessingFrom !== 'plan') lines.push('', `mean and std from ${preprocessingFrom}, labels from ${labelsFrom}`);
+  return lines.join('\n');
+}

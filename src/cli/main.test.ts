@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { colorModel, writeColorData } from '../../test/color-world.ts';
+import { writeModel } from '../onnx/index.ts';
+
+const main = fileURLToPath(new URL('./main.js', import.meta.url));
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-cli-'));
+  await writeColorData(join(folder, 'data'), 400);
+  // Costly enough that a big model of 40 times as many convolutions is certainly slower.
+  await writeModel(colorModel({ channel: 'red', gain: 4000 }), join(folder, 'small.onnx'));
+  await writeModel(colorModel({ channel: 'green', ballast: 40 }), join(folder, 'big.onnx'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+const skein = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+const DATA = ['--data', 'data', '--split', 'test', '--mean', '0,0,0', '--std', '1,1,1'];
+
+describe('skein', () => {
+  it('explains itself', async () => {
+    const help = await skein('--help');
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    for (const command of ['evaluate', 'pair', 'profile']) expect(help.stdout).toContain(command);
+    expect(await skein('pair', '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--max-drop') });
+    expect((await skein('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('says on one line what failed, and shows the stack with --verbose only', async () => {
+    const failed = await skein('evaluate', 'none.onnx', '--data', 'data', '--split', 'test');
+    expect(failed).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: "error: Cannot open 'none.onnx': there is no such file or folder\n",
+    });
+    const verbose = await skein('evaluate', 'none.onnx', '--data', 'data', '--verbose');
+    expect(verbose.stderr).toContain('\n    at ');
+  });
+});
+
+describe('skein evaluate', () => {
+  it('prints one JSON object, the fields of the design', async () => {
+    const { code, stdout } = await skein('evaluate', 'big.onnx', ...DATA, '--json', '--limit', '100');
+    expect(code).toBe(0);
+    expect(stdout.match(/\n/g)).toHaveLength(1);
+    const report = JSON.parse(stdout);
+    expect(Object.keys(report)).toEqual([
+      'samples',
+      'top1',
+      'top5',
+      'latencyMs',
+      'throughput',
+      'batch',
+      'params',
+      'macs',
+      'bytes',
+      'nodes',
+    ]);
+    expect(report).toMatchObject({ samples: 100, top1: 1, top5: 1, nodes: [{ path: 'root', share: 1 }] });
+    expect(Object.keys(report.nodes[0])).toEqual(['path', 'share', 'params', 'macs', 'bytes', 'latencyMs']);
+  });
+});
+
+describe('skein pair', () => {
+  it('writes a plan that evaluate takes, and prints the curve', async () => {
+    const paired = await skein('pair', 'small.onnx', 'big.onnx', ...DATA, '-o', 'out', '--max-drop', '0.01');
+    expect(paired.stdout).toContain('<- picked');
+    expect(paired.code).toBe(0);
+    const plan = JSON.parse(readFileSync(join(folder, 'out', 'plan.json'), 'utf8'));
+    expect(plan).toMatchObject({ name: 'out', root: { cascade: { small: { model: 'small.onnx' } } } });
+    const { stdout } = await skein('evaluate', 'out', '--data', 'data', '--split', 'test', '--json');
+    expect(JSON.parse(stdout).top1).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it('says so, exits 1 and writes nothing where it does not pay', async () => {
+    const { code, stdout, stderr } = await skein('pair', 'big.onnx', 'small.onnx', ...DATA, '-o', 'never', '--json');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: No threshold .*no plan was written\n$/);
+    expect(JSON.parse(stdout).plan).toBeNull();
+    expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+});
+
+describe('skein profile', () => {
+  it('prints a row a layer and the total', async () => {
+    const { code, stdout } = await skein('profile', 'small.onnx', '--runs', '2');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/GlobalAveragePool .*\n.*Flatten .*\n.*Gemm +\[1,10\] +40 +30 .*\ntotal +40 +30 /);
+  });
+});

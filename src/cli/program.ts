@@ -1,0 +1,15 @@
+/** The commands of `skein`: one verb a job, one file a verb. */
+import { Command } from 'commander';
+import { evaluateCommand } from './evaluate.ts';
+import { pairCommand } from './pair.ts';
+import { profileCommand } from './profile.ts';
+
+export function makeProgram(version: string): Command {
+  return new Command('skein')
+    .description('Turns one trained image classifier (ONNX) into a formation of smaller, faster ones, and serves it.')
+    .version(version)
+    .helpCommand(false)
+    .addCommand(evaluateCommand())
+    .addCommand(pairCommand())
+    .addCommand(profileCommand());
+}

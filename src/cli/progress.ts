@@ -1,0 +1,48 @@
+/** One line on a terminal that says how far long work has come and how long it still takes; silent elsewhere. */
+
+const REDRAW_MS = 100;
+/** Before this the rate says little. */
+const ESTIMATE_AFTER_MS = 1000;
+
+export interface Terminal {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+export class Progress {
+  readonly #label: string;
+  readonly #total: number;
+  readonly #terminal: Terminal;
+  readonly #now: () => number;
+  readonly #start: number;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+
+  constructor(label: string, total: number, terminal: Terminal, now: () => number = () => performance.now()) {
+    this.#label = label;
+    this.#total = total;
+    this.#terminal = terminal;
+    this.#now = now;
+    this.#start = now();
+  }
+
+  /** Says that `done` of the total are done. */
+  readonly update = (done: number): void => {
+    const now = this.#now();
+    if (this.#terminal.isTTY !== true || now - this.#drawnAt < REDRAW_MS) return;
+    this.#drawnAt = now;
+    const elapsed = now - this.#start;
+    const left =
+      elapsed > ESTIMATE_AFTER_MS && done > 0 ? `, ${duration((elapsed / done) * (this.#total - done))} left` : '';
+    this.#terminal.write(`\r\x1b[2K${this.#label} ${done}/${this.#total}${left}`);
+  };
+
+  /** Takes the line away. */
+  end(): void {
+    if (this.#terminal.isTTY === true) this.#terminal.write('\r\x1b[2K');
+  }
+}
+
+function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
