@@ -1,12 +1,8 @@
 #!/usr/bin/env node
 /** The `skein` command. */
-import { readFileSync } from 'node:fs';
 import { runProgram } from './command.ts';
 import { makeProgram } from './program.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+import { skeinVersion } from './version.ts';
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -14,4 +10,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runProgram(makeProgram(version), process.argv.slice(2));
+process.exitCode = await runProgram(makeProgram(skeinVersion()), process.argv.slice(2));

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { evaluateCommand } from './evaluate.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
+import { serveCommand } from './serve.ts';
 
 export function makeProgram(version: string): Command {
   return new Command('skein')
@@ -11,5 +12,6 @@ export function makeProgram(version: string): Command {
     .helpCommand(false)
     .addCommand(evaluateCommand())
     .addCommand(pairCommand())
-    .addCommand(profileCommand());
+    .addCommand(profileCommand())
+    .addCommand(serveCommand());
 }

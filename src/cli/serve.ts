@@ -1,0 +1,149 @@
+/** `skein serve`: answers the Open Inference Protocol until it is told to stop. */
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { type Logger, pino } from 'pino';
+import { SkeinError } from '../base/index.ts';
+import { openServable } from '../plan/index.ts';
+import { type RunningServer, startServer } from '../serving/index.ts';
+import {
+  type EngineFlags,
+  type ModelOptions,
+  numberBetween,
+  type OutputOptions,
+  UsageError,
+  wholeNumber,
+  withAction,
+  withEngine,
+  withModelOptions,
+} from './command.ts';
+import { definedOnly } from './evaluate.ts';
+import { skeinVersion } from './version.ts';
+
+interface ServeFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly grpcPort: number;
+  /** False with --no-grpc. */
+  readonly grpc: boolean;
+  readonly slo: number;
+  readonly maxBatch: number;
+  readonly queue: number;
+  readonly decodeThreads?: number;
+  readonly versions: 'latest' | 'all';
+  readonly poll?: number;
+  readonly modelControl?: true;
+  readonly bodyLimit: number;
+  readonly drainTimeout: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly token?: string;
+  readonly logLevel: string;
+}
+
+type Options = ServeFlags & EngineFlags & ModelOptions & OutputOptions;
+
+const MEBIBYTE = 2 ** 20;
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('serve a model, a plan or a folder of models over the Open Inference Protocol (REST and gRPC)')
+    .argument(
+      '<model>',
+      'an .onnx file, a plan.json, or a folder of models: <model>.onnx, <model>/<version>/model.onnx',
+    )
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <n>', 'port of REST; 0 picks a free one', wholeNumber(0), 8000)
+    .option('--grpc-port <n>', 'port of gRPC; 0 picks a free one', wholeNumber(0), 8001)
+    .option('--no-grpc', 'serve REST only')
+    .option('--slo <ms>', '99th percentile of the latency to keep while batching', numberBetween(0.1, 1e6), 100)
+    .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
+    .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)
+    .option('--decode-threads <n>', 'threads that decode images (default: half of the usable cores)', wholeNumber(1))
+    .addOption(
+      new Option('--versions <which>', 'versions of each model to serve').choices(['latest', 'all']).default('latest'),
+    )
+    .option('--poll <seconds>', 'look for new and changed models so often', numberBetween(0.1, 1e6))
+    .option('--model-control', 'let clients load and unload models')
+    .option('--body-limit <MiB>', 'largest body of a request', numberBetween(0.001, 1024), 64)
+    .option('--drain-timeout <seconds>', 'time to answer what was accepted after SIGTERM', numberBetween(0, 1e6), 30)
+    .option('--tls-cert <file>', 'certificate (PEM): serve over TLS')
+    .option('--tls-key <file>', 'its private key (PEM)')
+    .addOption(new Option('--token <secret>', 'bearer token that every request must carry').env('SKEIN_TOKEN'))
+    .addOption(
+      new Option('--log-level <level>', 'of the log on standard error, a JSON object a line')
+        .choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
+        .default('info'),
+    );
+  return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
+    const logger = pino({ level: options.logLevel }, pino.destination(2));
+    const tls = await readTls(options);
+    const { labels, mean, std, shape, workers, threads, decodeThreads, token } = options;
+    const overrides = definedOnly({ labels, mean, std, shape });
+    const server = await startServer({
+      path,
+      openPlan: async (file) => (await openServable(file, overrides)).plan,
+      version: skeinVersion(),
+      logger,
+      host: options.host,
+      port: options.port,
+      sloMs: options.slo,
+      maxBatch: options.maxBatch,
+      queueRows: options.queue,
+      versions: options.versions,
+      modelControl: options.modelControl ?? false,
+      bodyLimitBytes: Math.round(options.bodyLimit * MEBIBYTE),
+      ...definedOnly({ workers, threads, decodeThreads, token, tls }),
+      ...(options.grpc ? { grpcPort: options.grpcPort } : {}),
+      ...(options.poll === undefined ? {} : { pollSeconds: options.poll }),
+    });
+    for (const failure of server.failures) output.warn(failure.message);
+    const stopped = untilStopped(server, logger, options.drainTimeout * 1000);
+    const { httpUrl, grpcAddress, models } = server;
+    const grpcUrl = grpcAddress === undefined ? undefined : `${tls === undefined ? 'grpc' : 'grpcs'}://${grpcAddress}`;
+    output.result({ ready: httpUrl, ...definedOnly({ grpc: grpcUrl }), models }, () =>
+      ['ready', httpUrl, ...(grpcUrl === undefined ? [] : [grpcUrl])].join(' '),
+    );
+    await stopped;
+  });
+}
+
+async function readTls({ tlsCert, tlsKey }: Options): Promise<{ cert: string; key: string } | undefined> {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) throw new UsageError('--tls-cert and --tls-key go together');
+  const read = (file: string) =>
+    readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new SkeinError('not-found', `Cannot read '${file}': ${error.message}`, { cause: error });
+    });
+  return { cert: await read(tlsCert), key: await read(tlsKey) };
+}
+
+/** Settles once the server has been told to stop and has; fails if requests had to be cut off. */
+function untilStopped(server: RunningServer, logger: Logger, drainMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (stopping) {
+        // Asked twice: whoever asks does not want to wait.
+        process.exit(1);
+      }
+      stopping = true;
+      logger.info({ signal }, 'draining');
+      server.close(drainMs).then((cutOff) => {
+        logger.info({ cutOff }, 'stopped');
+        if (cutOff === 0) resolve();
+        else {
+          reject(
+            new SkeinError(
+              'unavailable',
+              `${cutOff} requests were not answered within --drain-timeout and were cut off`,
+            ),
+          );
+        }
+      }, reject);
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    // Failures are in the log and in the repository index; the old versions go on serving.
+    process.on('SIGHUP', () => void server.reload());
+  });
+}
