@@ -113,19 +113,19 @@ export class DeployedModel implements Deployment {
     return this.#inFlight;
   }
 
-  /** Runs one request, which the model outlives even if it is retired meanwhile. */
-  async serve<T>(rows: number, clock: Clock, answer: () => Promise<T>): Promise<T> {
+  /** Runs one request and counts it; the model outlives the request even if it is retired meanwhile. */
+  async serve<T>(clock: Clock, answer: () => Promise<{ readonly rows: number; readonly value: T }>): Promise<T> {
     if (this.#retired !== undefined) {
       throw new SkeinError('unavailable', `Model '${this.name}' version ${this.version} is being unloaded`);
     }
     this.#inFlight++;
     const start = clock.now();
     try {
-      const result = await answer();
+      const { rows, value } = await answer();
       const tookMs = clock.now() - start;
       this.statistics.succeeded(rows, tookMs);
       this.metrics.succeeded(rows, tookMs / 1000);
-      return result;
+      return value;
     } catch (error) {
       const tookMs = clock.now() - start;
       const code: ErrorCode = error instanceof SkeinError ? error.code : 'internal';

@@ -134,16 +134,16 @@ export class ModelServer implements DataPlane {
     const receivedAt = clock.now();
     const deployment = registry.get(request.model, request.version);
     const { plan, outputName } = deployment;
-    const rows = readImageRows(request.inputs, plan.input, this.#parts.maxRows);
-    for (const { name } of request.outputs ?? []) {
-      if (name !== outputName) {
-        throw new SkeinError(
-          'invalid-argument',
-          `Model '${request.model}' has the output '${outputName}', received a request for '${name}'`,
-        );
+    return deployment.serve(clock, async () => {
+      const rows = readImageRows(request.inputs, plan.input, this.#parts.maxRows);
+      for (const { name } of request.outputs ?? []) {
+        if (name !== outputName) {
+          throw new SkeinError(
+            'invalid-argument',
+            `Model '${request.model}' has the output '${outputName}', received a request for '${name}'`,
+          );
+        }
       }
-    }
-    return deployment.serve(rows.count, clock, async () => {
       const context = this.#context(request, receivedAt);
       const prepared = rows.kind === 'tensor' ? rows.data : await deployment.images.decode(rows.files, request.signal);
       deployment.statistics.prepared(clock.now() - receivedAt);
@@ -153,12 +153,13 @@ export class ModelServer implements DataPlane {
       const wanted = request.outputs?.length ? request.outputs : [{ name: outputName }];
       const outputs = wanted.map((output) => outputOf(output, scores, deployment));
       deployment.statistics.finished(clock.now() - answeredAt);
-      return {
+      const value = {
         model: deployment.name,
         version: deployment.version,
         ...(request.id === undefined ? {} : { id: request.id }),
         outputs,
       };
+      return { rows: rows.count, value };
     });
   }
 
@@ -166,7 +167,7 @@ export class ModelServer implements DataPlane {
     const { clock, registry } = this.#parts;
     const receivedAt = clock.now();
     const deployment = registry.get(request.model, request.version);
-    return deployment.serve(1, clock, async () => {
+    return deployment.serve(clock, async () => {
       const context = this.#context(request, receivedAt);
       const data = await deployment.images.decode([request.image], request.signal);
       deployment.statistics.prepared(clock.now() - receivedAt);
@@ -175,7 +176,7 @@ export class ModelServer implements DataPlane {
       const { labels } = deployment.plan;
       const probabilities = probabilitiesOf(scores.data, 0, labels.length, deployment.predictor.scale);
       const best = argmax(probabilities);
-      return {
+      const value = {
         model: deployment.name,
         version: deployment.version,
         label: labels[best] as string,
@@ -183,6 +184,7 @@ export class ModelServer implements DataPlane {
         probability: probabilities[best] as number,
         probabilities: [...probabilities],
       };
+      return { rows: 1, value };
     });
   }
 
