@@ -2,7 +2,7 @@
  * A data plane without models, for testing the protocols: whatever it answers follows from the request by arithmetic,
  * so every response can be checked against its own request. It holds requests to the rules that the real one does.
  */
-import { type ErrorCode, SkeinError } from '../src/base/index.ts';
+import { type Cancellation, type ErrorCode, SkeinError } from '../src/base/index.ts';
 import type {
   Classification,
   ClassifyRequest,
@@ -132,18 +132,17 @@ const config: ModelConfig = {
 
 export function createEchoPlane(): EchoPlane {
   let answered = 0;
-  const wait = async (signal: AbortSignal | undefined): Promise<void> => {
+  const wait = async (signal: Cancellation | undefined): Promise<void> => {
     if (plane.delayMs === 0) return;
     plane.waiting++;
     try {
-      await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(resolve, plane.delayMs);
-        signal?.addEventListener('abort', () => {
-          clearTimeout(timer);
-          plane.aborted++;
-          reject(new SkeinError('cancelled', 'The client went away'));
-        });
-      });
+      const end = performance.now() + plane.delayMs;
+      while (performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, Math.min(5, plane.delayMs)));
+        if (!signal?.aborted) continue;
+        plane.aborted++;
+        throw new SkeinError('cancelled', 'The client went away');
+      }
     } finally {
       plane.waiting--;
     }

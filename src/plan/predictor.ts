@@ -3,6 +3,7 @@
  * combinator over predictors. `evaluate` builds the tree over bare sessions, `serve` over batching queues; the tree
  * itself knows neither.
  */
+import type { Cancellation } from '../base/index.ts';
 
 /** Images ready for a model: `count` rows of C·H·W floats, preprocessed, one after another. */
 export interface ImageBatch {
@@ -17,7 +18,7 @@ export interface PredictContext {
   /** 1 is the highest; larger numbers wait behind smaller ones. */
   readonly priority?: number;
   /** Aborted when the client has gone. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 /** What the numbers of a row are: raw scores before softmax (log-probabilities are such), or probabilities. */

@@ -18,8 +18,7 @@ describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)',
     for (const [i, value] of rows.entries()) data.fill(value / 10, i * 3072, (i + 1) * 3072);
     return { input: { dtype: 'float32' as const, dims: [rows.length, 3, 32, 32], data } };
   };
-  const logits = async (rows: readonly number[]) =>
-    (await model.run(feeds(rows))).outputs['logits']?.data as Float32Array;
+  const logits = async (rows: readonly number[]) => (await model.run(feeds(rows))).outputs.logits?.data as Float32Array;
 
   it('says what goes in and out', () => {
     expect(model.inputs).toEqual([{ name: 'input', dtype: 'float32', dims: ['batch', 3, 32, 32] }]);

@@ -4,7 +4,7 @@
  * allows. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
  * gets exactly its own rows back.
  */
-import { type Clock, SkeinError } from '../base/index.ts';
+import { type Cancellation, type Clock, SkeinError } from '../base/index.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';
 import { AdaptiveBatchSize, type QueueEntry, RequestQueue, ServiceTime } from '../scheduling/index.ts';
 import type { Dispatcher, DispatchQueue } from './dispatcher.ts';
@@ -51,7 +51,7 @@ export const DEFAULT_PRIORITY = 5;
 
 interface Waiting extends QueueEntry {
   readonly batch: ImageBatch;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   readonly since: number;
   readonly scores: Float32Array;
   readonly resolve: (scores: Scores) => void;

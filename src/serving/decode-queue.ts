@@ -2,7 +2,7 @@
  * Image files on their way to rows. A lone image goes to a thread at once; while all threads are busy, images gather, and
  * the next message takes many, since for a small image the way there and back costs as much as the decoding.
  */
-import { SkeinError } from '../base/index.ts';
+import { type Cancellation, SkeinError } from '../base/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 
 /** What the queue needs of `DecodePool` in data/. */
@@ -19,7 +19,7 @@ const MAX_IMAGES = 16;
 
 interface Waiting {
   readonly files: readonly Uint8Array[];
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   readonly resolve: (data: Float32Array) => void;
   readonly reject: (error: SkeinError) => void;
 }
@@ -43,7 +43,7 @@ export class DecodeQueue {
    * The rows of all files, in their order.
    * @throws SkeinError 'invalid-argument' naming the first file that is no readable image, 'cancelled'
    */
-  decode(files: readonly Uint8Array[], signal?: AbortSignal): Promise<Float32Array> {
+  decode(files: readonly Uint8Array[], signal?: Cancellation): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ files, signal, resolve, reject });
       this.#pump();

@@ -2,6 +2,7 @@
  * What a request means, in no protocol's words: the tensors and answers that HTTP and gRPC translate to and from. Names
  * of datatypes are those of the Open Inference Protocol ('FP32', 'BYTES').
  */
+import type { Cancellation } from '../base/index.ts';
 
 /** A tensor as it came: its bytes (little-endian, BYTES elements with a 4-byte length before each), or its elements. */
 export type InputContent =
@@ -36,7 +37,7 @@ export interface InferRequest {
   /** Schedule policy extension: microseconds that the answer may take; 0 or absent: no deadline. */
   readonly timeoutUs?: number;
   /** Aborted when the client has gone. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 export interface InferOutput {
@@ -60,7 +61,7 @@ export interface ClassifyRequest {
   readonly image: Uint8Array;
   readonly priority?: number;
   readonly timeoutUs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
 }
 
 /** The answer of `classify`, as it stands in JSON. */

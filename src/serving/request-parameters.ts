@@ -5,6 +5,9 @@
  */
 import { SkeinError } from '../base/index.ts';
 
+/** For building what is only read afterwards. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 export type Parameters = Readonly<Record<string, unknown>>;
 
 const LONGEST_MESSAGE = 1000;

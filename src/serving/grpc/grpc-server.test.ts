@@ -92,7 +92,9 @@ describe('model control', () => {
   });
 });
 
-describe('ModelInfer', () => {
+describe.each([true, false])('ModelInfer, on bare streams: %s', (bareStreams) => {
+  beforeEach(() => restart({ bareStreams }));
+
   it('takes raw tensors and answers raw tensors', async () => {
     const answer = await client.call('modelInfer', echoRequest([1, 2, 3, 4], 'r-1'));
     expect(answer).toMatchObject({ modelName: 'echo', modelVersion: '1', id: 'r-1' });
@@ -202,7 +204,7 @@ describe('ModelInfer', () => {
   });
 
   it('refuses a message above the limit and goes on', async () => {
-    await restart({ bodyLimitBytes: 10_000 });
+    await restart({ bodyLimitBytes: 10_000, bareStreams });
     const large = { ...echoRequest([]), rawInputContents: [new Uint8Array(10_000)] };
     await expect(client.call('modelInfer', large)).rejects.toMatchObject({ code: Status.RESOURCE_EXHAUSTED });
     expect(outputsOf(await client.call('modelInfer', echoRequest([1, 2, 3, 4]))).sum).toEqual([10]);
@@ -312,6 +314,11 @@ describe('the bearer token', () => {
     [{ authorization: 'Bearer right' }, true],
   ])('with metadata %j a call is let in: %s', async (metadata: Record<string, string>, letIn) => {
     await restart({ token: 'right' });
+    const live = client.call('serverLive', {}, { metadata }).then(
+      () => true,
+      (error) => error.code,
+    );
+    expect(await live).toBe(letIn || Status.UNAUTHENTICATED);
     const call = client.call('modelInfer', echoRequest([1, 2, 3, 4]), { metadata }).then(
       () => true,
       (error) => error.code,
@@ -383,7 +390,8 @@ describe('close()', () => {
     expect([ids, await closed]).toEqual([['last'], 0]);
   });
 
-  it('cuts off after the grace and says how many', async () => {
+  it.each([true, false])('cuts off after the grace and says how many, on bare streams: %s', async (bareStreams) => {
+    await restart({ bareStreams });
     plane.delayMs = 60_000;
     const asked = [1, 2].map((number) => client.call('modelInfer', echoRequest([number, 0, 0, 0])));
     const failed = Promise.allSettled(asked);

@@ -17,9 +17,13 @@ import type { Logger } from 'pino';
 import { asSkeinError, SkeinError } from '../../base/index.ts';
 import { bearerCheck } from '../bearer-token.ts';
 import type { DataPlane } from '../protocol.ts';
+import { takeStreams } from './bare-streams.ts';
 import { HEALTH_SERVICE, healthHandlers } from './health-service.ts';
-import { answerUnary, InferStream } from './model-infer.ts';
+import { readInferRequest } from './infer-message.ts';
+import { encodeInferWire } from './infer-wire.ts';
+import { answerUnary, InferStream, limitTimeout } from './model-infer.ts';
 import { guarded, INFERENCE_SERVICE, inferenceHandlers } from './service.ts';
+import { PREFIX_BYTES, serveUnary, type UnaryOptions } from './unary-stream.ts';
 
 export interface GrpcServerOptions {
   /** Default 127.0.0.1: this machine only. */
@@ -35,6 +39,8 @@ export interface GrpcServerOptions {
   /** Whether clients may load and unload models; default false. */
   readonly modelControl?: boolean;
   readonly logger?: Logger;
+  /** Whether ModelInfer is served on bare HTTP/2 streams, faster than through grpc-js; default true. */
+  readonly bareStreams?: boolean;
 }
 
 export interface GrpcServer {
@@ -48,6 +54,7 @@ export interface GrpcServer {
 
 /** Of one connection at a time; more of them wait on the client's side. */
 const CONCURRENT_CALLS = 1024;
+const INFER_PATH = INFERENCE_SERVICE.ModelInfer?.path;
 
 /** @throws SkeinError 'unavailable' where it cannot listen, 'invalid-argument' for TLS texts that do not fit */
 export async function createGrpcServer(plane: DataPlane, options: GrpcServerOptions = {}): Promise<GrpcServer> {
@@ -80,6 +87,23 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
   };
   server.addService(INFERENCE_SERVICE, guarded(handlers, check));
   server.addService(HEALTH_SERVICE, healthHandlers(plane, watchers, log));
+  if (options.bareStreams ?? true) {
+    const answer: UnaryOptions['answer'] = async (message, deadline, signal) => {
+      const request = readInferRequest(message);
+      limitTimeout(request, deadline);
+      request.signal = signal;
+      return encodeInferWire(await plane.infer(request), PREFIX_BYTES);
+    };
+    const onActive = (change: number): void => {
+      unaryCalls += change;
+    };
+    const unary: UnaryOptions = { answer, limitBytes: bodyLimitBytes, check, log, onActive };
+    takeStreams(server, (stream, headers) => {
+      if (headers[':path'] !== INFER_PATH || !headers['content-type']?.startsWith('application/grpc')) return false;
+      serveUnary(stream, headers, unary);
+      return true;
+    });
+  }
   const port = await bind(server, options);
   return {
     port,

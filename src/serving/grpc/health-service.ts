@@ -3,6 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { type ServerWritableStream, status as Status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { DataPlane } from '../protocol.ts';
+import { decodeMessage } from './decode-message.ts';
 import { GRPCInferenceService } from './gen/grpc_service_pb.ts';
 import {
   Health,
@@ -11,7 +12,6 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
 } from './gen/health_pb.ts';
 import { GrpcRefusal, statusOf } from './grpc-status.ts';
-import { decodeMessage } from './model-infer.ts';
 import { type Method, methodDefinition, unary } from './service.ts';
 
 const WATCH_INTERVAL_MS = 500;

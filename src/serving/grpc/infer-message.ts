@@ -1,24 +1,21 @@
 /**
- * The messages of ModelInfer to and from the data plane's requests and answers. Raw tensors are views of the message's
- * bytes. Answers always carry their tensors in `raw_output_contents`, as Triton's do.
+ * ModelInferRequest as the data plane's request, by way of the generated message: parameters, typed contents and all
+ * that infer-wire.ts leaves; and the message of a failure within a stream.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SkeinError } from '../../base/index.ts';
-import type { InferInput, InferRequest, InferResponse, RequestedOutput } from '../protocol.ts';
-import { countParameter, type Parameters, refuseSharedMemory } from '../request-parameters.ts';
-import { bytesOf } from '../tensor-bytes.ts';
+import type { InferInput, InferRequest, RequestedOutput } from '../protocol.ts';
+import { countParameter, type Parameters, refuseSharedMemory, type Writable } from '../request-parameters.ts';
+import { decodeMessage } from './decode-message.ts';
 import {
   type InferParameter,
   type InferTensorContents,
   type ModelInferRequest,
   type ModelInferRequest_InferInputTensor,
-  type ModelInferResponse,
-  ModelInferResponseSchema,
-  type ModelStreamInferResponse,
+  ModelInferRequestSchema,
   ModelStreamInferResponseSchema,
 } from './gen/grpc_service_pb.ts';
-
-export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+import { readInferWire } from './infer-wire.ts';
 
 /** The field of InferTensorContents for each datatype; the 16-bit floats have none and come as raw bytes only. */
 const CONTENTS: Readonly<Record<string, keyof Omit<InferTensorContents, '$typeName' | '$unknown'>>> = {
@@ -36,7 +33,14 @@ const CONTENTS: Readonly<Record<string, keyof Omit<InferTensorContents, '$typeNa
   BYTES: 'bytesContents',
 };
 
-/** @throws SkeinError 'invalid-argument' or 'unsupported', naming what is off */
+/**
+ * The request in the bytes of a ModelInferRequest; its raw tensors are views of them.
+ * @throws SkeinError 'invalid-argument' or 'unsupported', naming what is off
+ */
+export function readInferRequest(bytes: Buffer): Writable<InferRequest> {
+  return readInferWire(bytes) ?? readInferMessage(decodeMessage(ModelInferRequestSchema, bytes));
+}
+
 export function readInferMessage(message: ModelInferRequest): Writable<InferRequest> {
   const subject = `The request for model '${message.modelName}'`;
   const { rawInputContents: raw } = message;
@@ -101,28 +105,6 @@ function plainParameters(parameters: Readonly<Record<string, InferParameter>>): 
     plain[name] = parameters[name]?.parameterChoice.value;
   }
   return plain;
-}
-
-function inferMessage(response: InferResponse): ModelInferResponse {
-  return create(ModelInferResponseSchema, {
-    modelName: response.model,
-    modelVersion: response.version,
-    id: response.id ?? '',
-    outputs: response.outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) })),
-    rawOutputContents: response.outputs.map(({ data }) => bytesOf(data)),
-  });
-}
-
-/** The answer as the bytes of a ModelInferResponse. */
-export function encodeInferMessage(response: InferResponse): Uint8Array {
-  return toBinary(ModelInferResponseSchema, inferMessage(response));
-}
-
-/** The answer as the bytes of a ModelStreamInferResponse. */
-export function encodeStreamMessage(response: InferResponse): Uint8Array {
-  const message: ModelStreamInferResponse = create(ModelStreamInferResponseSchema);
-  message.inferResponse = inferMessage(response);
-  return toBinary(ModelStreamInferResponseSchema, message);
 }
 
 /** A failure within a stream; the empty answer beside it carries the id of the request that failed. */

@@ -1,38 +1,20 @@
 /**
- * ModelInfer and ModelStreamInfer, the hot path of gRPC: messages are decoded and encoded here and not by grpc-js, so that
- * garbage is INVALID_ARGUMENT and says what was wrong.
+ * ModelInfer and ModelStreamInfer as calls of grpc-js. Messages are decoded here and not by grpc-js, so that garbage is
+ * INVALID_ARGUMENT and says what was wrong.
  */
-import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { type ServerDuplexStream, type ServerUnaryCall, status as Status, type sendUnaryData } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { messageOf, SkeinError } from '../../base/index.ts';
 import type { DataPlane, InferRequest } from '../protocol.ts';
-import { type ModelInferRequest, ModelInferRequestSchema } from './gen/grpc_service_pb.ts';
-import { GrpcRefusal, statusOf } from './grpc-status.ts';
-import {
-  encodeInferMessage,
-  encodeStreamError,
-  encodeStreamMessage,
-  readInferMessage,
-  type Writable,
-} from './infer-message.ts';
+import type { Writable } from '../request-parameters.ts';
+import { statusOf } from './grpc-status.ts';
+import { encodeStreamError, readInferRequest } from './infer-message.ts';
+import { encodeInferWire, encodeStreamWire } from './infer-wire.ts';
 
 /** A stream is not read further while this many of its requests wait. */
 const STREAM_IN_FLIGHT = 128;
 
-const OPTIONS = { readUnknownFields: false } as const;
-
-/** @throws SkeinError 'invalid-argument' for bytes that are no such message */
-export function decodeMessage<M extends DescMessage>(schema: M, bytes: Uint8Array): MessageShape<M> {
-  try {
-    return fromBinary(schema, bytes, OPTIONS);
-  } catch (error) {
-    throw new SkeinError('invalid-argument', `The message is not a valid ${schema.typeName}: ${messageOf(error)}`);
-  }
-}
-
 /** The sooner of the request's own timeout and the deadline of the call. */
-function limitTimeout(request: Writable<InferRequest>, deadline: Date | number): void {
+export function limitTimeout(request: Writable<InferRequest>, deadline: Date | number): void {
   const endMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   if (!Number.isFinite(endMs)) return;
   const leftUs = Math.max(1, Math.floor((endMs - Date.now()) * 1000));
@@ -52,19 +34,18 @@ export function answerUnary(
     callback(statusOf(error, log));
   };
   try {
-    const request = readInferMessage(decodeMessage(ModelInferRequestSchema, call.request));
+    const request = readInferRequest(call.request);
     limitTimeout(request, call.getDeadline());
-    const gone = new AbortController();
-    request.signal = gone.signal;
+    const gone = { aborted: call.cancelled };
+    request.signal = gone;
     call.on('cancelled', () => {
-      if (!answered) gone.abort();
+      gone.aborted = !answered;
     });
-    if (call.cancelled) gone.abort();
     plane
       .infer(request)
       .then((answer) => {
         answered = true;
-        callback(null, encodeInferMessage(answer));
+        callback(null, encodeInferWire(answer));
       })
       .catch(fail);
   } catch (error) {
@@ -81,7 +62,7 @@ export class InferStream {
   readonly #log: Logger | undefined;
   readonly #call: ServerDuplexStream<Buffer, Uint8Array>;
   /** Of the requests that wait, for when the client goes away. */
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new Set<{ aborted: boolean }>();
   #answered: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #ending = false;
@@ -98,7 +79,7 @@ export class InferStream {
       call.on('finish', resolve);
     });
     call.on('cancelled', () => {
-      for (const gone of this.#waiting) gone.abort();
+      for (const gone of this.#waiting) gone.aborted = true;
     });
     call.on('data', (bytes: Buffer) => this.#accept(bytes));
     call.on('end', () => this.#end(() => call.end()));
@@ -148,24 +129,19 @@ export class InferStream {
   }
 
   async #answer(bytes: Buffer): Promise<Uint8Array> {
-    let message: ModelInferRequest | undefined;
-    const gone = new AbortController();
+    const gone = { aborted: this.#call.cancelled };
     this.#waiting.add(gone);
+    let id = '';
     try {
-      message = decodeMessage(ModelInferRequestSchema, bytes);
-      const request = readInferMessage(message);
+      const request = readInferRequest(bytes);
+      id = request.id ?? '';
       limitTimeout(request, this.#call.getDeadline());
-      request.signal = gone.signal;
-      return encodeStreamMessage(await this.#plane.infer(request));
+      request.signal = gone;
+      return encodeStreamWire(await this.#plane.infer(request));
     } catch (error) {
-      return encodeStreamError(statusOf(error, this.#log).details, message?.id ?? '');
+      return encodeStreamError(statusOf(error, this.#log).details, id);
     } finally {
       this.#waiting.delete(gone);
     }
   }
-}
-
-/** What Triton's service has and Skein has not. */
-export function refuseMethod(name: string): GrpcRefusal {
-  return new GrpcRefusal(Status.UNIMPLEMENTED, `${name} is not supported by this server`);
 }

@@ -13,6 +13,7 @@ import {
 import type { Logger } from 'pino';
 import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane } from '../protocol.ts';
+import { decodeMessage } from './decode-message.ts';
 import {
   GRPCInferenceService,
   ModelConfigRequestSchema,
@@ -28,7 +29,6 @@ import {
   ServerReadyRequestSchema,
 } from './gen/grpc_service_pb.ts';
 import { GrpcRefusal, statusOf } from './grpc-status.ts';
-import { decodeMessage, refuseMethod } from './model-infer.ts';
 
 export type Method = MethodDefinition<Buffer, Uint8Array>;
 
@@ -139,7 +139,7 @@ export function inferenceHandlers({ plane, modelControl, log }: ServiceOptions):
   };
   for (const name of Object.keys(INFERENCE_SERVICE)) {
     handlers[name] ??= (_call: unknown, callback: sendUnaryData<Uint8Array>) => {
-      callback(statusOf(refuseMethod(name), log));
+      callback(statusOf(new GrpcRefusal(Status.UNIMPLEMENTED, `${name} is not supported by this server`), log));
     };
   }
   return handlers;

@@ -5,10 +5,15 @@
  */
 import { SkeinError } from '../../base/index.ts';
 import type { InferInput, InferRequest, ModelMetadata, RequestedOutput } from '../protocol.ts';
-import { countParameter, flagParameter, type Parameters, received, refuseSharedMemory } from '../request-parameters.ts';
+import {
+  countParameter,
+  flagParameter,
+  type Parameters,
+  received,
+  refuseSharedMemory,
+  type Writable,
+} from '../request-parameters.ts';
 import { expectArray, expectObject, expectString, parseJson } from './json-body.ts';
-
-export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** How the client wants its outputs written. */
 export interface OutputForm {

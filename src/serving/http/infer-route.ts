@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import type { Cancellation } from '../../base/index.ts';
 import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane, InferResponse } from '../protocol.ts';
 import { sendError } from './error-response.ts';
@@ -15,6 +16,8 @@ import { readBody } from './request-body.ts';
 
 /** Answers below this are smaller than what compressing them costs; clients must expect an uncompressed one anyway. */
 const COMPRESS_FROM_BYTES = 1024;
+
+const JOIN_BELOW_BYTES = 4096;
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
@@ -84,13 +87,12 @@ export function inferShortcut(
 }
 
 /** Aborted when the connection closes before the answer was written. */
-export function goneSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
+export function goneSignal(response: ServerResponse): Cancellation {
+  const gone = { aborted: response.destroyed };
   response.on('close', () => {
-    if (!response.writableEnded) controller.abort();
+    gone.aborted = !response.writableEnded;
   });
-  if (response.destroyed) controller.abort();
-  return controller.signal;
+  return gone;
 }
 
 async function compress(body: Buffer, encoding: keyof typeof compressors): Promise<Buffer> {
@@ -130,7 +132,9 @@ function write(
         ];
   if (encoding !== undefined) headers.push('Content-Encoding', encoding);
   response.writeHead(200, headers);
-  response.end(body);
+  // Node joins a string of one-byte characters to the headers, and a buffer it writes beside them.
+  if (body.length < JOIN_BELOW_BYTES) response.end(body.toString('latin1'), 'latin1');
+  else response.end(body);
 }
 
 /** The first of gzip and deflate that `Accept-Encoding` names without refusing it (RFC 9110, 12.5.3). */

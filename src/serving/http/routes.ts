@@ -2,9 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SkeinError } from '../../base/index.ts';
 import type { ClassifyRequest, DataPlane } from '../protocol.ts';
-import { countParameter } from '../request-parameters.ts';
+import { countParameter, type Writable } from '../request-parameters.ts';
 import { HttpRefusal } from './error-response.ts';
-import type { Writable } from './infer-request.ts';
 import { goneSignal, type InferRoute } from './infer-route.ts';
 import { expectObject, parseJson } from './json-body.ts';
 import { bodyOf } from './request-body.ts';
