@@ -246,7 +246,7 @@ it('refuses with 503 when the queue is full, and answers all that it accepted', 
   const replies = await Promise.all(Array.from({ length: 60 }, (_, i) => infer(running.httpUrl, 'slow', [i])));
   const refused = replies.filter(({ status }) => status === 503);
   expect(refused.length).toBeGreaterThan(0);
-  for (const { error } of refused) expect(error).toMatch(/of at most 4 rows waiting/);
+  for (const { error } of refused) expect(error).toMatch(/of at most 4 rows wait/);
   expect(replies.filter(({ status }) => status === 200).length).toBe(60 - refused.length);
   expect((await infer(running.httpUrl, 'slow', [1])).status).toBe(200);
 });

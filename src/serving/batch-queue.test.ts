@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { SkeinError } from '../base/index.ts';
 import type { ImageBatch, PredictContext, Scores } from '../plan/predictor.ts';
-import { BatchQueue, type BatchQueueOptions, type RowRunner } from './batch-queue.ts';
+import { BatchQueue, type BatchQueueOptions, type RowRunner, WaitingRoom } from './batch-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
 
 /** Two workers whose batches end when the test says so; a row's scores are [value, −value]. */
@@ -68,7 +68,7 @@ function start(workers: number, options: Partial<BatchQueueOptions> = {}): void 
     depth: 0,
     budgetMs: 50,
     maxBatch: 8,
-    capacity: 100,
+    room: new WaitingRoom(100),
     clock: { now: () => model.now },
     ...options,
   });
@@ -157,7 +157,7 @@ it('never makes a batch larger than the model was exported with', async () => {
     depth: 0,
     budgetMs: 50,
     maxBatch: 8,
-    capacity: 100,
+    room: new WaitingRoom(100),
     clock: { now: () => model.now },
   });
   const answer = ask(rows(1, 2, 3, 4, 5));
@@ -183,20 +183,40 @@ it('serves by priority, then deadline', async () => {
 });
 
 it('refuses when the queue is full, and accepts again when it is not', async () => {
-  start(1, { capacity: 4 });
+  start(1, { room: new WaitingRoom(4) });
   ask(rows(0));
   ask(rows(1, 2, 3));
   const refused = ask(rows(4, 5));
   await settled();
   expect(refused.error).toMatchObject({ code: 'queue-full' });
-  expect(refused.error?.message).toContain('3 of at most 4 rows');
+  expect(refused.error?.message).toContain('3 of at most 4 rows wait');
   const accepted = ask(rows(6));
   while (model.running.length > 0) await model.end();
   expect(accepted.answer?.data).toEqual(Float32Array.of(6, -6));
 });
 
+it('counts the rows before all models of a plan at the door, and never refuses those that come from a small model', async () => {
+  const room = new WaitingRoom(4);
+  start(1, { room, path: 'root.cascade.big', depth: 1 });
+  ask(rows(0));
+  const fromSmall = [ask(rows(1, 2, 3)), ask(rows(4, 5, 6))];
+  expect(room.rows).toBe(6);
+  const door = new BatchQueue(model, new Dispatcher(model), {
+    path: 'root.cascade.small',
+    depth: 0,
+    budgetMs: 50,
+    maxBatch: 8,
+    room,
+    clock: { now: () => 0 },
+  });
+  await expect(door.predict(rows(7))).rejects.toMatchObject({ code: 'queue-full' });
+  while (model.running.length > 0) await model.end();
+  expect(fromSmall.map(({ answer }) => answer?.count)).toEqual([3, 3]);
+  expect(room.rows).toBe(0);
+});
+
 it('accepts a request larger than the queue while nothing waits', async () => {
-  start(1, { capacity: 2 });
+  start(1, { room: new WaitingRoom(2) });
   const large = ask(rows(1, 2, 3, 4, 5));
   while (model.running.length > 0) await model.end();
   expect(large.answer?.count).toBe(5);

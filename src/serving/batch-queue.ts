@@ -39,10 +39,23 @@ export interface BatchQueueOptions {
   /** Milliseconds that a batch may take. */
   readonly budgetMs: number;
   readonly maxBatch: number;
-  /** Rows that may wait; a request above that is refused unless nothing waits. */
-  readonly capacity: number;
+  /** What bounds the rows that wait, together with the other queues of the same model. */
+  readonly room: WaitingRoom;
   readonly clock: Clock;
   readonly observer?: QueueObserver;
+}
+
+/**
+ * The rows that wait before all the models of one plan. They are counted at the door: a row that a cascade has already
+ * paid for by asking its small model is never refused by the big one's queue.
+ */
+export class WaitingRoom {
+  readonly capacity: number;
+  rows = 0;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
 }
 
 /** Priorities 1 (highest) to 10; a request that names none has 5. */
@@ -147,7 +160,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
         return;
       }
       this.#queue.push(request);
-      this.#waitingRows += batch.count;
+      this.#count(batch.count);
       this.#sweepBy(request.deadline);
       this.#dispatcher.pump();
     });
@@ -171,7 +184,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
       segments.push({ request, firstRow: request.taken, count: rows });
       request.taken += rows;
       count += rows;
-      this.#waitingRows -= rows;
+      this.#count(-rows);
       this.#options.observer?.waited(rows, now - request.since);
       if (request.taken === request.batch.count) this.#queue.pop();
     }
@@ -233,23 +246,29 @@ export class BatchQueue implements Predictor, DispatchQueue {
     request.failed = true;
     if (request.taken < request.batch.count) {
       this.#queue.remove(request);
-      this.#waitingRows -= request.batch.count - request.taken;
+      this.#count(request.taken - request.batch.count);
     }
     request.reject(error);
   }
 
-  /** Why a request is not even queued, or undefined. */
+  /** Why a request is not even queued, or undefined. One larger than the room is let in while nobody waits. */
   #refusal(request: Waiting, now: number): SkeinError | undefined {
     const lapse = this.#lapse(request, now) ?? this.#hopeless(request, now);
     if (lapse !== undefined) return lapse;
-    const { capacity } = this.#options;
+    const { room, depth } = this.#options;
     const rows = request.batch.count;
-    if (this.#waitingRows > 0 && this.#waitingRows + rows > capacity) this.#sweep();
-    if (this.#waitingRows === 0 || this.#waitingRows + rows <= capacity) return undefined;
+    const full = () => depth === 0 && room.rows > 0 && room.rows + rows > room.capacity;
+    if (full()) this.#sweep();
+    if (!full()) return undefined;
     return new SkeinError(
       'queue-full',
-      `${this.path} has ${this.#waitingRows} of at most ${capacity} rows waiting and no room for ${rows} more: try again later`,
+      `${room.rows} of at most ${room.capacity} rows wait and there is no room for ${rows} more: try again later`,
     );
+  }
+
+  #count(rows: number): void {
+    this.#waitingRows += rows;
+    this.#options.room.rows += rows;
   }
 
   /** Why a request that waits need not be answered any more, or undefined. */

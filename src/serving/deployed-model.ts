@@ -5,7 +5,7 @@
 import { type Clock, type ErrorCode, SkeinError } from '../base/index.ts';
 import { buildPredictor, Classifier, modelsOf, type Plan, type Predictor, walk } from '../plan/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import { BatchQueue } from './batch-queue.ts';
+import { BatchQueue, WaitingRoom } from './batch-queue.ts';
 import { DecodeQueue, type ImageDecoder } from './decode-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ModelMetrics, ModelReading } from './metrics.ts';
@@ -73,6 +73,7 @@ export class DeployedModel implements Deployment {
     const queues: BatchQueue[] = [];
     const classifiers: Classifier[] = [];
     const statistics = new StatisticsCounter();
+    const room = new WaitingRoom(parts.limits.queueRows);
     // A request may go through every model of the plan, and waits for at most one batch before each of its own.
     const budgetMs = parts.limits.sloMs / (2 * [...modelsOf(plan.root)].length);
     try {
@@ -85,7 +86,7 @@ export class DeployedModel implements Deployment {
           depth: path.split('.').filter((step) => step === 'big').length,
           budgetMs,
           maxBatch: parts.limits.maxBatch,
-          capacity: parts.limits.queueRows,
+          room,
           clock: parts.clock,
           observer: {
             batch: (rows, computeMs) => {
