@@ -75,7 +75,8 @@ function answerWork({ url, headers, body }: FakeRequest, response: ServerRespons
   const headerBytes = Number(headers['inference-header-content-length']);
   const header = JSON.parse(body.toString('utf8', 0, headerBytes)) as { inputs: [{ datatype: string }] };
   const isTensor = header.inputs[0].datatype === 'FP32';
-  const topClass = isTensor ? body.readFloatLE(headerBytes) : (body[headerBytes + 4] as number);
+  const first = isTensor ? body.readFloatLE(headerBytes) : (body[headerBytes + 4] as number);
+  const topClass = Math.abs(Math.round(first)) % ECHO_LABELS.length;
   const scores = Buffer.alloc(4 * ECHO_LABELS.length);
   scores.writeFloatLE(1, 4 * topClass);
   const json = Buffer.from(JSON.stringify({ outputs: [{ name: 'scores', parameters: { binary_data_size: 16 } }] }));

@@ -1,0 +1,101 @@
+import { Command } from 'commander';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ECHO_SHAPE, type FakeServer, startFakeServer } from '../../test/fake-server.ts';
+import { benchCommand } from './bench.ts';
+import { runProgram } from './command.ts';
+
+let server: FakeServer;
+let printed: { stdout: string; stderr: string };
+beforeEach(async () => {
+  server = await startFakeServer();
+  printed = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += text;
+      return true;
+    });
+  }
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await server.close();
+});
+
+function bench(...words: string[]): Promise<number> {
+  return runProgram(new Command('skein').addCommand(benchCommand()), ['bench', ...words]);
+}
+
+const few = ['--data', 'shapes', '--limit', '8', '--warmup', '0'];
+
+describe('skein bench', () => {
+  it('prints one JSON object with the fields that scripts rely on', async () => {
+    const code = await bench(
+      server.url.href,
+      '--model',
+      'echo',
+      ...few,
+      '--requests',
+      '20',
+      '--connections',
+      '2',
+      '--json',
+    );
+    expect(code).toBe(0);
+    expect(printed.stderr).toBe('');
+    const result = JSON.parse(printed.stdout) as { latencyMs: object; throughput: number };
+    expect(result).toMatchObject({ sent: 20, ok: 20, failed: 0, errors: {} });
+    expect(Object.keys(result.latencyMs)).toEqual(expect.arrayContaining(['p50', 'p90', 'p99', 'p999']));
+    expect(result.throughput).toBeGreaterThan(0);
+  });
+
+  it('sends tensors normalised by mean and std', async () => {
+    const words = ['--requests', '1', '--mean', '100,100,100', '--std', '1,1,1'];
+    expect(await bench(server.url.href, '--model', 'echo', ...few, ...words)).toBe(0);
+    const { body } = server.requests.at(-1) as { body: Buffer };
+    const bytes = 4 * ECHO_SHAPE.reduce((product, size) => product * size, 1);
+    const tensor = new Float32Array(new Uint8Array(body.subarray(-bytes)).buffer);
+    expect(Math.max(...tensor)).toBeLessThanOrEqual(-99);
+    expect(Math.min(...tensor)).toBeGreaterThanOrEqual(-100);
+  });
+
+  it('tells people throughput and latency', async () => {
+    expect(await bench(server.url.href, '--model', 'echo', ...few, '--duration', '0.1', '--rate', '500')).toBe(0);
+    expect(printed.stdout).toMatch(/open loop of 500 requests\/s[\s\S]*throughput .* images\/s\nlatency .*p99\.9/);
+  });
+
+  it('fails when no request is answered, and says why', async () => {
+    await server.close();
+    server = await startFakeServer((_, response) => {
+      response.writeHead(503, { 'content-length': 16 }).end('{"error":"busy"}');
+      return true;
+    });
+    expect(await bench(server.url.href, '--model', 'echo', ...few, '--requests', '3')).toBe(1);
+    expect(printed.stdout).toMatch(/3 failed[\s\S]*3 {2}HTTP 503: busy/);
+    expect(printed.stderr).toBe('error: No request of 3 was answered: HTTP 503: busy\n');
+  });
+
+  it.each([
+    ['a model that is not there', ['--model', 'other', '--data', 'shapes'], /no model 'other'; it serves 'echo'\n$/],
+    [
+      'files of data that has none',
+      ['--model', 'echo', '--data', 'shapes', '--payload', 'image'],
+      /use --payload tensor\n$/,
+    ],
+    ['data that is not there', ['--model', 'echo', '--data', 'nowhere'], /Cannot open data 'nowhere'/],
+  ])('exits 1 for %s', async (_, words, message) => {
+    expect(await bench(server.url.href, ...words)).toBe(1);
+    expect(printed.stderr).toMatch(message);
+    expect(printed.stdout).toBe('');
+  });
+
+  it.each([
+    ['an address that is none', ['nowhere', '--model', 'echo', '--data', 'shapes'], /must be http/],
+    ['no model', ['http://127.0.0.1:1', '--data', 'shapes'], /--model/],
+    ['two lengths', ['http://127.0.0.1:1', '--model', 'm', ...few, '--requests', '1', '--duration', '1'], /not both/],
+    ['classify over gRPC', ['grpc://127.0.0.1:1', '--model', 'm', ...few, '--payload', 'image'], /--payload bytes/],
+    ['a negative rate', ['http://127.0.0.1:1', '--model', 'm', ...few, '--rate', '-1'], /--rate/],
+  ])('exits 2 for %s', async (_, words, message) => {
+    expect(await bench(...words)).toBe(2);
+    expect(printed.stderr).toMatch(message);
+  });
+});
