@@ -164,7 +164,7 @@ function list(text: string): string[] {
   return text.split(',').map((part) => part.trim());
 }
 
-function numberList(text: string): number[] {
+export function numberList(text: string): number[] {
   return list(text).map((part) => {
     const value = Number(part);
     if (part === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected numbers separated by commas.');

@@ -1,5 +1,6 @@
 /** The commands of `skein`: one verb a job, one file a verb. */
 import { Command } from 'commander';
+import { benchCommand } from './bench.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
@@ -13,5 +14,6 @@ export function makeProgram(version: string): Command {
     .addCommand(evaluateCommand())
     .addCommand(pairCommand())
     .addCommand(profileCommand())
-    .addCommand(serveCommand());
+    .addCommand(serveCommand())
+    .addCommand(benchCommand());
 }

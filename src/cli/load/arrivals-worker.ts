@@ -1,12 +1,14 @@
-/** The thread of arrivals.ts: sleeps until requests are due and says so. */
+/** The thread of arrivals.ts: says when it starts, then sleeps until requests are due and says so. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Random } from '../../base/index.ts';
 import { type ArrivalSettings, monotonicMs, nextIntervalMs } from './arrivals.ts';
 
-const { ratePerSecond, seed, startMs } = workerData as ArrivalSettings;
+const { ratePerSecond, seed } = workerData as ArrivalSettings;
 const random = new Random(seed);
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
+const startMs = monotonicMs();
+parentPort?.postMessage(startMs);
 let dueMs = startMs + nextIntervalMs(random, ratePerSecond);
 for (;;) {
   const waitMs = dueMs - monotonicMs();

@@ -16,17 +16,18 @@ describe('nextIntervalMs', () => {
 
 describe('startArrivals', () => {
   it('tells the arrivals of its seed, none before it is due', async () => {
-    const startMs = monotonicMs();
     const due: number[] = [];
-    await new Promise<void>((resolve) => {
-      const stop = startArrivals({ ratePerSecond: 1000, seed: 7, startMs }, (times) => {
-        for (const time of times) expect(time).toBeLessThanOrEqual(monotonicMs());
-        due.push(...times);
-        if (due.length < 20) return;
-        stop();
-        resolve();
-      });
+    let finish: () => void = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
     });
+    const { startMs, stop } = await startArrivals({ ratePerSecond: 1000, seed: 7 }, (times) => {
+      for (const time of times) expect(time).toBeLessThanOrEqual(monotonicMs());
+      due.push(...times);
+      if (due.length >= 20) finish();
+    });
+    await finished;
+    stop();
     const random = new Random(7);
     let expected = startMs;
     for (const time of due) {
@@ -35,8 +36,8 @@ describe('startArrivals', () => {
     }
   });
 
-  it('refuses a rate of nothing', () => {
-    expect(() => startArrivals({ ratePerSecond: 0, seed: 0, startMs: 0 }, () => {})).toThrow(
+  it('refuses a rate of nothing', async () => {
+    await expect(startArrivals({ ratePerSecond: 0, seed: 0 }, () => {})).rejects.toThrow(
       /Rate: expected .* received 0/,
     );
   });

@@ -8,8 +8,12 @@ import { type Random, SkeinError } from '../../base/index.ts';
 export interface ArrivalSettings {
   readonly ratePerSecond: number;
   readonly seed: number;
-  /** Of {@link monotonicMs}. */
+}
+
+export interface Arrivals {
+  /** Since when requests arrive; of {@link monotonicMs}. */
   readonly startMs: number;
+  stop(): void;
 }
 
 /** Milliseconds of a clock that all threads share, as performance.now() is not. */
@@ -23,18 +27,25 @@ export function nextIntervalMs(random: Random, ratePerSecond: number): number {
   return (-Math.log(1 - random.uniform()) * 1000) / ratePerSecond;
 }
 
-/**
- * Calls `onArrivals` with the times at which requests were due, as soon as they are, until the returned function is
- * called.
- */
-export function startArrivals(settings: ArrivalSettings, onArrivals: (dueMs: Float64Array) => void): () => void {
+/** Calls `onArrivals` with the times at which requests were due, as soon as they are; settles when that has begun. */
+export async function startArrivals(
+  settings: ArrivalSettings,
+  onArrivals: (dueMs: Float64Array) => void,
+): Promise<Arrivals> {
   if (!(settings.ratePerSecond > 0 && settings.ratePerSecond < 1e6)) {
     throw new SkeinError('invalid-argument', `Rate: expected 0 to 1e6 a second, received ${settings.ratePerSecond}`);
   }
   const worker = new Worker(new URL('./arrivals-worker.js', import.meta.url), { workerData: settings });
+  const startMs = await new Promise<number>((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', resolve);
+  });
   worker.on('message', onArrivals);
-  return () => {
-    worker.off('message', onArrivals);
-    void worker.terminate();
+  return {
+    startMs,
+    stop: () => {
+      worker.off('message', onArrivals);
+      void worker.terminate();
+    },
   };
 }

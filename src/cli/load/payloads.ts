@@ -1,6 +1,7 @@
 /** From labelled images to the bodies of requests, one an image, in every form that a server of Skein takes. */
 import { SkeinError } from '../../base/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
+import { matchClasses } from '../../plan/index.ts';
 import type { Target } from './target.ts';
 
 export const PAYLOADS = ['tensor', 'image', 'bytes'] as const;
@@ -25,7 +26,7 @@ export async function loadPayloads(
   payload: Payload,
   normalization: Pick<Preprocessing, 'mean' | 'std'>,
 ): Promise<PayloadSet> {
-  const classOf = matchClasses(data.classNames, target);
+  const classOf = classesOf(data, target);
   const contents: Uint8Array[] = [];
   const labels: number[] = [];
   if (payload === 'tensor') {
@@ -69,11 +70,13 @@ function imageShape({ model, input }: Target): readonly [number, number, number]
   return [channels, height, width];
 }
 
-/** For each class of the data its index in the model: by name, or by place where only the number of them is the same. */
-function matchClasses(classNames: readonly string[], { output, labels }: Target): number[] {
-  const byName = classNames.map((name) => labels?.indexOf(name) ?? -1);
-  if (byName.every((index) => index >= 0)) return byName;
-  return classNames.map((_, i) => (output.shape.at(-1) === classNames.length ? i : -1));
+/** For each class of the data its index in the model; -1 where that has other classes. */
+function classesOf({ classNames }: Dataset, { output, labels }: Target): ArrayLike<number> {
+  const names = labels ?? Array.from({ length: output.shape.at(-1) ?? 0 }, (_, index) => String(index));
+  if (names.length === classNames.length) return matchClasses(classNames, names);
+  // Data may hold some of the classes only, as long as all of them have their names.
+  const byName = classNames.map((name) => names.indexOf(name));
+  return byName.includes(-1) ? classNames.map(() => -1) : byName;
 }
 
 /** An element of a BYTES tensor: its length as 4 bytes, little-endian, then itself. */

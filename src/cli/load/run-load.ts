@@ -98,13 +98,14 @@ class LoadRun {
       await this.#connect();
       signal?.throwIfAborted();
       signal?.addEventListener('abort', abort);
+      stopArrivals = await this.#startArrivals();
       const beginWindow = () => {
         this.#beginWindow();
         if (windowMs !== undefined) timer = setTimeout(() => this.#drain(false), windowMs);
       };
       if (warmupMs > 0) timer = setTimeout(beginWindow, warmupMs);
       else beginWindow();
-      stopArrivals = this.#begin();
+      if (this.#options.rate === undefined) for (const slot of this.#slots) this.#sendNext(slot);
       await end;
       signal?.throwIfAborted();
       return this.#recorder.result(windowMs);
@@ -131,17 +132,15 @@ class LoadRun {
     );
   }
 
-  /** Starts sending; returns how to stop the arrivals. */
-  #begin(): () => void {
+  /** In an open loop; returns how to stop them. */
+  async #startArrivals(): Promise<() => void> {
     const { rate, seed = 0 } = this.#options;
-    if (rate === undefined) {
-      for (const slot of this.#slots) this.#sendNext(slot);
-      return () => {};
-    }
+    if (rate === undefined) return () => {};
     this.#free.push(...this.#slots);
-    return startArrivals({ ratePerSecond: rate, seed, startMs: monotonicMs() }, (dueMs) => {
+    const { stop } = await startArrivals({ ratePerSecond: rate, seed }, (dueMs) => {
       for (const due of dueMs) this.#arrive(due);
     });
+    return stop;
   }
 
   #beginWindow(): void {
