@@ -28,6 +28,11 @@ describe('Tensor', () => {
     expect(() => new Tensor('float32', [2], new Uint8Array(7))).toThrow(/takes 8 bytes, received 7/);
   });
 
+  it('float32s() reads data at any offset, of a Buffer too', () => {
+    const file = Buffer.concat([Buffer.from([0]), Tensor.of('float32', [2], [1.5, -2]).bytes]);
+    expect([...new Tensor('float32', [2], file.subarray(1)).float32s()]).toEqual([1.5, -2]);
+  });
+
   it('bytes refuses a source that gives another length', () => {
     expect(() => new Tensor('float32', [2], () => new Uint8Array(4)).bytes).toThrow(
       expect.objectContaining({ code: 'corrupt' }),

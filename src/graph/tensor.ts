@@ -117,7 +117,8 @@ export class Tensor {
   float32s(): Float32Array {
     if (this.dtype !== 'float32') throw new SkeinError('unsupported', `Expected float32 data, received ${this.dtype}`);
     const bytes = this.bytes;
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    // Not slice(), which on a Buffer copies nothing.
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
     return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
   }
 

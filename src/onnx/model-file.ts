@@ -37,7 +37,8 @@ export interface WriteOptions {
 export function parseModel(bytes: Uint8Array, options: ParseOptions = {}): Model {
   let proto: ModelProto;
   try {
-    proto = fromBinary(ModelProtoSchema, bytes);
+    // A plain view: a Buffer's methods differ.
+    proto = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {
     throw new SkeinError('corrupt', `The file is truncated or no ONNX model: ${messageOf(error)}`, { cause: error });
   }
