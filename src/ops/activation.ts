@@ -1,5 +1,5 @@
 /** Activations: the output is like the input. */
-import { likeFirst, rule, typed } from './op-rule.ts';
+import { likeFirst, rule } from './op-rule.ts';
 
 const pointwise = rule(likeFirst);
 /** Softmax and its like work along an axis, which must be there. */
@@ -20,10 +20,7 @@ export const activation = {
   LeakyRelu: pointwise,
   LogSoftmax: alongAxis,
   Mish: pointwise,
-  PRelu: rule((op) => {
-    op.broadcastInputs();
-    return [typed(op.dtype(0), op.dims(0))];
-  }),
+  PRelu: pointwise,
   Relu: pointwise,
   Selu: pointwise,
   Shrink: pointwise,

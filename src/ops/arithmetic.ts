@@ -1,6 +1,7 @@
 /**
- * Element-wise mathematics, comparison and logic, broadcast as in NumPy. Evaluated is what IEEE 754 rounds correctly and
- * what integers give exactly; exp, log and their like are left to the engine, whose last bit may differ.
+ * Element-wise mathematics, comparison and logic, broadcast as in NumPy. Evaluated is what every machine gives alike: exact
+ * integers, and + − × ÷ and rounding of floats. Roots, exp, log and their like are left to the engine, whose vector code
+ * may differ in the last bit, and so are largest and smallest of floats, for the signs of their zeros.
  */
 import type { DType } from '../tensor/index.ts';
 import { elementCount } from '../tensor/index.ts';
@@ -55,6 +56,10 @@ function numeric(compute: (...numbers: number[]) => number | undefined): Combine
     const result = compute(...(operands as number[]));
     return integer && result !== undefined && !Number.isSafeInteger(result) ? undefined : result;
   };
+}
+
+function ofIntegers(combine: Combine): Combine {
+  return (operands, integer) => (integer ? combine(operands, integer) : undefined);
 }
 
 /** Like `numeric`, but where the other operand is `neutral`, a symbol stays as it is. */
@@ -137,9 +142,7 @@ export const arithmetic = {
   Mod: rule((op) => [typed(op.dtype(0), op.broadcastInputs())], {
     evaluate: (op) => {
       const fmod = op.int('fmod', 0) !== 0;
-      return combined(op, (operands, integer) =>
-        integer ? numeric((a = 0, b = 0) => remainder(a, b, fmod))(operands, true) : undefined,
-      );
+      return combined(op, ofIntegers(numeric((a = 0, b = 0) => remainder(a, b, fmod))));
     },
   }),
   // Powers of floats are not correctly rounded everywhere: only whole ones of whole numbers are evaluated.
@@ -154,13 +157,15 @@ export const arithmetic = {
         : [];
     },
   }),
-  Max: binary(numeric((...numbers) => Math.max(...numbers))),
-  Min: binary(numeric((...numbers) => Math.min(...numbers))),
-  Sum: binary((operands, integer) =>
-    integer || operands.length <= 2
-      ? numeric((...all) => all.reduce((a, b) => a + b, 0))(operands, integer)
-      : undefined,
-  ),
+  Max: binary(ofIntegers(numeric((...numbers) => Math.max(...numbers)))),
+  Min: binary(ofIntegers(numeric((...numbers) => Math.min(...numbers)))),
+  // The engine may add more than two floats in any order.
+  Sum: rule((op) => [typed(op.dtype(0), op.broadcastInputs())], {
+    evaluate: (op) => {
+      const sum = numeric((...all) => all.reduce((a, b) => a + b));
+      return combined(op, op.node.inputs.length <= 2 ? sum : ofIntegers(sum));
+    },
+  }),
   Mean: binary(() => undefined),
   Equal: comparison(equality),
   Greater: comparison(numeric((a = 0, b = 0) => (a > b ? 1 : 0))),
@@ -173,12 +178,12 @@ export const arithmetic = {
   Not: unary((x) => 1 - x),
   Abs: unary(Math.abs, true),
   Neg: unary((x) => -x),
-  Sign: unary(Math.sign),
+  Sign: rule(likeFirst, { evaluate: (op) => combined(op, ofIntegers(numeric((x = 0) => Math.sign(x)))) }),
   Floor: unary(Math.floor, true),
   Ceil: unary(Math.ceil, true),
   Round: unary(roundToEven, true),
-  Sqrt: unary(Math.sqrt),
-  Reciprocal: unary((x) => 1 / x),
+  Sqrt: unary(),
+  Reciprocal: unary(),
   Exp: unary(),
   Log: unary(),
   Erf: unary(),

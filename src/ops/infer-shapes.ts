@@ -21,6 +21,11 @@ export interface InferOptions {
   readonly symbols?: Readonly<Record<string, number>>;
   /** Shapes of graph inputs in place of what the file says. */
   readonly inputShapes?: Readonly<Record<string, readonly Dim[]>>;
+  /**
+   * Whether what the file says of inner values and outputs fills the gaps; true unless told. The engine does not hold
+   * files to it, so what must be true for certain is worked out without.
+   */
+  readonly declared?: boolean;
 }
 
 export interface Inference {
@@ -56,7 +61,7 @@ export function infer(of: Model | Graph, options: InferOptions = {}): Inference 
     const value = knownFromTensor(tensor);
     if (value !== undefined) values.set(name, value);
   }
-  const declared = declaredTypes(graph, bind);
+  const declared = options.declared === false ? new Map<string, ValueType>() : declaredTypes(graph, bind);
   for (const node of graph.nodes) {
     const rule = ruleOf(node);
     const op = new OpContext(node, types, values);

@@ -10,7 +10,7 @@ export interface OpRule {
   readonly infer: (op: OpContext) => readonly ValueType[];
   /**
    * The value of each output, where those of the inputs decide it bit for bit. Only what moves elements, exact integer
-   * arithmetic, and float operations that are correctly rounded (+ − × ÷ √) are done; others say `notEvaluated`.
+   * arithmetic, and float operations that every machine rounds alike (+ − × ÷) are done; others say `notEvaluated`.
    */
   readonly evaluate: (op: OpContext) => readonly (KnownValue | undefined)[];
   /** Multiply-accumulates of one run; undefined where a shape is not known. */

@@ -1,7 +1,15 @@
 /** Reductions along axes, which are an attribute or, in newer operator sets, an input. */
 import { elementCount } from '../tensor/index.ts';
-import type { Dims } from './dims.ts';
-import { asElement, type Element, INTEGER_TYPES, isConstant, type KnownValue, stridesOf } from './known-value.ts';
+import { type Dims, isKnown } from './dims.ts';
+import {
+  advance,
+  asElement,
+  type Element,
+  INTEGER_TYPES,
+  isConstant,
+  type KnownValue,
+  stridesOf,
+} from './known-value.ts';
 import type { OpContext } from './op-context.ts';
 import { likeFirst, type OpRule, rule, typed } from './op-rule.ts';
 
@@ -29,43 +37,34 @@ function reducedDims(op: OpContext): Dims | undefined {
   return typeof count === 'number' ? x.slice(count).map(() => undefined) : undefined;
 }
 
-/** Integer reductions are exact; of floats only the largest and the smallest are. */
+/** Integers only: those are exact, while the engine may add up floats in any order. */
 function evaluateReduction(
   op: OpContext,
   combine: (a: number, b: number) => number,
-  floats: boolean,
 ): readonly (KnownValue | undefined)[] {
   const value = op.value(0);
-  if (value === undefined || !isConstant(value) || (!floats && !INTEGER_TYPES.has(value.dtype))) return [];
+  if (value === undefined || !isConstant(value) || !INTEGER_TYPES.has(value.dtype)) return [];
   const axes = reducedAxes(op, value.dims.length);
   if (axes === undefined || elementCount(value.dims) === 0) return [];
-  const kept = without(value.dims, axes, true) as number[];
-  const strides = stridesOf(kept);
-  const inStrides = stridesOf(value.dims);
-  const elements: (number | undefined)[] = [];
-  for (const [flat, element] of value.elements.entries()) {
-    const at = strides.reduce((sum, stride, axis) => {
-      const index = Math.floor(flat / (inStrides[axis] ?? 1)) % (value.dims[axis] ?? 1);
-      return axes.includes(axis) ? sum : sum + index * stride;
-    }, 0);
-    const before = at in elements ? elements[at] : null;
-    const next = Number(element);
-    elements[at] =
-      before === null
-        ? asElement(value.dtype, next)
-        : before === undefined
-          ? undefined
-          : asElement(value.dtype, combine(before, next));
+  const strides = stridesOf(value.dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim)));
+  const elements: Element[] = [];
+  const index = value.dims.map(() => 0);
+  for (const element of value.elements) {
+    const at = index.reduce((sum, i, axis) => (axes.includes(axis) ? sum : sum + i * (strides[axis] ?? 0)), 0);
+    const before = elements[at];
+    if (!(at in elements)) elements[at] = asElement(value.dtype, Number(element));
+    else if (typeof before === 'number') elements[at] = asElement(value.dtype, combine(before, Number(element)));
+    advance(index, value.dims);
   }
-  const dims = without(value.dims, axes, op.int('keepdims', 1) !== 0) as number[];
-  return [{ dtype: value.dtype, dims, elements: elements as Element[] }];
+  const dims = without(value.dims, axes, op.int('keepdims', 1) !== 0);
+  return isKnown(dims) ? [{ dtype: value.dtype, dims, elements }] : [];
 }
 
-const reduction$: OpRule['infer'] = (op) => [typed(op.dtype(0), reducedDims(op))];
+const reducedType: OpRule['infer'] = (op) => [typed(op.dtype(0), reducedDims(op))];
 
-function reduces(combine?: (a: number, b: number) => number, floats = false): OpRule {
-  if (combine === undefined) return rule(reduction$);
-  return rule(reduction$, { evaluate: (op) => evaluateReduction(op, combine, floats) });
+function reduces(combine?: (a: number, b: number) => number): OpRule {
+  if (combine === undefined) return rule(reducedType);
+  return rule(reducedType, { evaluate: (op) => evaluateReduction(op, combine) });
 }
 
 const argument = rule((op) => {
@@ -83,9 +82,9 @@ export const reduction = {
   ReduceL2: reduces(),
   ReduceLogSum: reduces(),
   ReduceLogSumExp: reduces(),
-  ReduceMax: reduces(Math.max, true),
+  ReduceMax: reduces(Math.max),
   ReduceMean: reduces(),
-  ReduceMin: reduces(Math.min, true),
+  ReduceMin: reduces(Math.min),
   ReduceProd: reduces((a, b) => a * b),
   ReduceSum: reduces((a, b) => a + b),
   ReduceSumSquare: reduces(),
