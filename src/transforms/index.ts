@@ -1,0 +1,3 @@
+export * from './fold.ts';
+export * from './fold-batch-norm.ts';
+export * from './pass.ts';
