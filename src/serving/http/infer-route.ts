@@ -10,7 +10,7 @@ import type { Cancellation } from '../../base/index.ts';
 import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane, InferResponse } from '../protocol.ts';
 import { sendError } from './error-response.ts';
-import { headerLengthOf, type InferCall, type OutputForm, parseInferBody, rawInferCall } from './infer-request.ts';
+import { headerLengthOf, type OutputForm, parseInferBody, rawInferCall } from './infer-request.ts';
 import { encodeInferResponse } from './infer-response.ts';
 import { readBody } from './request-body.ts';
 
@@ -36,28 +36,31 @@ export type InferRoute = (
 ) => void;
 
 export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): InferRoute {
-  const callOf = (request: IncomingMessage, body: Buffer, model: string, version: string | undefined): InferCall => {
-    const headerLength = headerLengthOf(request.headers['inference-header-content-length']);
-    if (headerLength === 0) return rawInferCall(plane.modelMetadata(model, version), version, body);
-    return parseInferBody(model, version, body, headerLength, jsonDepth);
-  };
-
   return (request, response, model, version) => {
     const fail = (error: unknown): void => sendError(response, error, log);
-    readBody(request, bodyLimitBytes, (error, body) => {
-      if (error !== undefined) return fail(error);
-      try {
-        const call = callOf(request, body, model, version);
-        call.request.signal = goneSignal(response);
-        const encoding = acceptedCompression(request.headers['accept-encoding']);
-        plane
-          .infer(call.request)
-          .then((answer) => sendAnswer(response, answer, call.form, encoding))
-          .catch(fail);
-      } catch (fault) {
-        fail(fault);
-      }
-    });
+    const answer = async (body: Buffer, headerLength: number | undefined): Promise<void> => {
+      const { request: asked, form } =
+        headerLength === 0
+          ? rawInferCall(plane.modelMetadata(model, version), version, body)
+          : parseInferBody(model, version, body, headerLength, jsonDepth);
+      asked.signal = goneSignal(response);
+      await sendAnswer(
+        response,
+        await plane.infer(asked),
+        form,
+        acceptedCompression(request.headers['accept-encoding']),
+      );
+    };
+    try {
+      const headerLength = headerLengthOf(request.headers['inference-header-content-length']);
+      const onBody = (error: unknown, body: Buffer): void => {
+        if (error === undefined) answer(body, headerLength).catch(fail);
+        else fail(error);
+      };
+      readBody(request, bodyLimitBytes, onBody, headerLength);
+    } catch (error) {
+      fail(error);
+    }
   };
 }
 

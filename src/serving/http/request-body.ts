@@ -9,6 +9,7 @@ import { messageOf, SkeinError } from '../../base/index.ts';
 import { HttpRefusal } from './error-response.ts';
 
 const EMPTY = Buffer.alloc(0);
+const ALIGNMENT_BYTES = 8;
 const gunzipAsync = promisify(gunzip);
 const inflateAsync = promisify(inflate);
 
@@ -23,11 +24,13 @@ function tooLarge(limitBytes: number): SkeinError {
  * Calls `done` once: with the body, or with the error to answer.
  * Errors: SkeinError 'too-large' above `limitBytes`, 'cancelled' where the client went away before its end;
  * 'invalid-argument' for a body that does not decompress; HttpRefusal 415 for an unknown Content-Encoding.
+ * @param alignedAt where in the body its tensors begin
  */
 export function readBody(
   request: IncomingMessage,
   limitBytes: number,
   done: (error: unknown, body: Buffer) => void,
+  alignedAt = 0,
 ): void {
   const expected = request.headers['content-length'];
   // Node has checked that it is a number and that the body keeps to it.
@@ -55,7 +58,7 @@ export function readBody(
   });
   request.on('end', () => {
     if (settled) return;
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : joined(chunks, size, alignedAt);
     const encoding = request.headers['content-encoding'];
     if (encoding === undefined) settle(undefined, body);
     else {
@@ -68,6 +71,15 @@ export function readBody(
   const gone = () => settle(new SkeinError('cancelled', 'The client went away before its request was complete'), EMPTY);
   request.on('error', gone);
   request.on('aborted', gone);
+}
+
+/** The chunks in one, so placed in memory that the byte at `alignedAt` is where floats can be used in place. */
+function joined(chunks: readonly Buffer[], size: number, alignedAt: number): Buffer {
+  const lead = (ALIGNMENT_BYTES - (alignedAt % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES;
+  const buffer = Buffer.allocUnsafeSlow(lead + size).subarray(lead);
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(buffer, at);
+  return buffer;
 }
 
 /** `readBody` as a promise. */
