@@ -61,8 +61,9 @@ const rows = (...values: number[]): ImageBatch => ({ count: values.length, data:
 let model: FakeModel;
 let queue: BatchQueue;
 
-function start(workers: number, options: Partial<BatchQueueOptions> = {}): void {
+function start(workers: number, options: Partial<BatchQueueOptions> = {}, fixedBatch?: number): void {
   model = new FakeModel(workers);
+  model.fixedBatch = fixedBatch;
   queue = new BatchQueue(model, new Dispatcher(model), {
     path: 'root',
     depth: 0,
@@ -150,16 +151,7 @@ it('shares what waits among the free workers', async () => {
 });
 
 it('never makes a batch larger than the model was exported with', async () => {
-  model = new FakeModel(1);
-  model.fixedBatch = 2;
-  queue = new BatchQueue(model, new Dispatcher(model), {
-    path: 'root',
-    depth: 0,
-    budgetMs: 50,
-    maxBatch: 8,
-    room: new WaitingRoom(100),
-    clock: { now: () => model.now },
-  });
+  start(1, {}, 2);
   const answer = ask(rows(1, 2, 3, 4, 5));
   while (model.running.length > 0) {
     expect(model.running[0]?.values.length).toBeLessThanOrEqual(2);
