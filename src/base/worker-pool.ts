@@ -26,7 +26,10 @@ export interface WorkerPoolOptions {
 }
 
 /** What travels from and to a thread. */
-export type ToThread<Message> = { readonly id: number; readonly message: Message };
+export type ToThread<Message> =
+  | { readonly id: number; readonly message: Message }
+  /** The thread ends itself with this code, as soon as it is back from native code. */
+  | { readonly exit: number };
 export type FromThread<Result> =
   | { readonly id: number; readonly result: Result }
   | { readonly id: number; readonly error: { readonly code: SkeinError['code']; readonly message: string } };
@@ -50,6 +53,9 @@ interface Slot<Message, Result> {
 /** After this many deaths without an answer a slot waits before it is started again. */
 const QUICK_RESTARTS = 3;
 const RESTART_PAUSE_MS = 1000;
+
+/** A thread that was told to end and has not after this is ended by force. */
+const STUCK_MS = 10_000;
 
 export class WorkerPool<Message, Result> {
   readonly size: number;
@@ -147,14 +153,15 @@ export class WorkerPool<Message, Result> {
       this.#slots.map(async (slot) => {
         for (const pending of slot.held.values()) pending.reject(this.#closedError());
         slot.held.clear();
-        await slot.worker.terminate();
+        if (slot.state !== 'dead') await end(slot.worker, 0);
       }),
     );
   }
 
   /** Ends one thread as a crash would; for tests of what happens then. */
   async kill(index: number): Promise<void> {
-    await this.#slots[index]?.worker.terminate();
+    const slot = this.#slots[index];
+    if (slot !== undefined && slot.state !== 'dead') await end(slot.worker, 1);
   }
 
   #closedError(): SkeinError {
@@ -285,7 +292,7 @@ export class WorkerPool<Message, Result> {
     } catch {
       // Either the thread died again (its exit restarts it) or it cannot hold what the others hold: end it, so that its
       // exit restarts it too.
-      if (slot.worker === worker && slot.state === 'starting') await worker.terminate();
+      if (slot.worker === worker && slot.state === 'starting') await end(worker, 1);
       return;
     }
     if (slot.worker !== worker || slot.state !== 'starting') return;
@@ -293,4 +300,17 @@ export class WorkerPool<Message, Result> {
     this.#feed(slot);
     if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
   }
+}
+
+/**
+ * Ends a thread from inside, between two steps of its JavaScript: `terminate()` can strike while the thread is in native
+ * code, whose next call into the engine of JavaScript then throws, and an exception in native code ends the process.
+ */
+async function end(worker: Worker, code: number): Promise<void> {
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.postMessage({ exit: code } satisfies ToThread<never>);
+  // One that does not come back from native code at all is not worth the wait.
+  const stuck = setTimeout(() => void worker.terminate(), STUCK_MS);
+  await ended;
+  clearTimeout(stuck);
 }

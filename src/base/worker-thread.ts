@@ -17,7 +17,9 @@ export function answerJobs<Message, Result>(
   if (port === null) throw new Error('answerJobs works on a worker thread only');
   // One job at a time: the next starts when the one before is answered.
   let last: Promise<void> = Promise.resolve();
-  port.on('message', ({ id, message }: ToThread<Message>) => {
+  port.on('message', (received: ToThread<Message>) => {
+    if ('exit' in received) process.exit(received.exit);
+    const { id, message } = received;
     last = last.then(async () => {
       let reply: FromThread<Result>;
       let transfer: readonly Transferable[] = [];
