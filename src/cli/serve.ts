@@ -43,6 +43,7 @@ interface ServeFlags {
 type Options = ServeFlags & EngineFlags & ModelOptions & OutputOptions;
 
 const MEBIBYTE = 2 ** 20;
+const SAME_SIGNAL_MS = 500;
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -120,13 +121,14 @@ async function readTls({ tlsCert, tlsKey }: Options): Promise<{ cert: string; ke
 /** Settles once the server has been told to stop and has; fails if requests had to be cut off. */
 function untilStopped(server: RunningServer, logger: Logger, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    let stopping = false;
+    let stoppingSince: number | undefined;
     const stop = (signal: NodeJS.Signals) => {
-      if (stopping) {
-        // Asked twice: whoever asks does not want to wait.
-        process.exit(1);
+      if (stoppingSince !== undefined) {
+        // Asked twice: whoever asks does not want to wait. But Ctrl-C comes twice at once where npx passes it on too.
+        if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
+        return;
       }
-      stopping = true;
+      stoppingSince = performance.now();
       logger.info({ signal }, 'draining');
       server.close(drainMs).then((cutOff) => {
         logger.info({ cutOff }, 'stopped');
