@@ -1,0 +1,88 @@
+/**
+ * `npm start`: the main job with what comes along. Pairs the two embedded models on drawn shapes, serves the cascade
+ * (words after `npm start --` go to `skein serve`), and says each command before it runs it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { openData } from '../src/data/index.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const FOLDER = '.skein/shapes';
+const SAMPLES = `${FOLDER}/samples`;
+
+/** Runs one command of Skein; what it prints is seen, and `onLine` is told. */
+function skein(words: readonly string[], onLine: (line: string) => void = () => {}): Promise<number> {
+  console.log(`\n$ npx skein ${words.join(' ')}`);
+  // A process group of its own: Ctrl-C reaches this process from the terminal and again from npm, the server only once.
+  const child = spawn(process.execPath, ['dist/src/cli/main.js', ...words], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    console.log(line);
+    onLine(line);
+  });
+  passSignalsTo(child);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+function passSignalsTo(child: ChildProcess): void {
+  let passed = false;
+  const pass = () => {
+    if (!passed) child.kill('SIGTERM');
+    passed = true;
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+  child.on('close', () => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, pass);
+  });
+}
+
+/** One drawn image of each class, from the split that nothing was chosen on. */
+async function drawSamples(): Promise<string[]> {
+  await mkdir(`${ROOT}/${SAMPLES}`, { recursive: true });
+  const side = 32;
+  const data = await openData('shapes', { split: 'test', limit: 10 });
+  // With this mean and std the numbers are the bytes themselves.
+  const bytes = { shape: [3, side, side], mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
+  const names: string[] = [];
+  for await (const { data: planes, labels } of data.batches(bytes, 1)) {
+    const pixels = Buffer.alloc(planes.length);
+    for (let i = 0; i < pixels.length; i++) {
+      pixels[i] = Math.round(planes[(i % 3) * side * side + Math.floor(i / 3)] as number);
+    }
+    const name = data.classNames[labels[0] as number] as string;
+    await sharp(pixels, { raw: { width: side, height: side, channels: 3 } }).toFile(`${ROOT}/${SAMPLES}/${name}.png`);
+    names.push(name);
+  }
+  await data.close();
+  return names.sort();
+}
+
+// Models of an older version may lie there.
+await rm(`${ROOT}/${FOLDER}`, { recursive: true, force: true });
+const samples = await drawSamples();
+const small = 'models/shapes-small.onnx';
+const big = 'models/shapes-big.onnx';
+process.exitCode = await skein(['pair', small, big, '--data', 'shapes', '--limit', '10000', '-o', FOLDER]);
+if (process.exitCode === 0) {
+  const words = ['serve', FOLDER, '--log-level', 'warn', ...process.argv.slice(2)];
+  process.exitCode = await skein(words, (line) => {
+    const url = /^ready (\S+)/.exec(line)?.[1];
+    if (url === undefined) return;
+    console.log(`
+The cascade answers. In another terminal, here:
+
+  curl --data-binary @${SAMPLES}/star.png ${url}/v2/models/shapes/classify
+
+Others in ${SAMPLES}: ${samples.join(', ')}.
+What it has done: curl ${url}/metrics. Ctrl-C ends it.`);
+  });
+}
