@@ -85,41 +85,60 @@ function checkCount(label: string, received: number, expected: number): void {
 /** The bytes of what lies in float_data, int32_data and their like. */
 function unpackTyped(proto: TensorProto, dtype: DType, count: number, label: string): Uint8Array {
   const length = tensorByteLength(dtype, proto.dims.map(Number)) ?? 0;
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
+  // Checked before anything is allocated: a damaged shape can ask for any amount.
+  const allocate = (received: number, expected: number): DataView => {
+    checkCount(label, received, expected);
+    return new DataView(new ArrayBuffer(length));
+  };
+  const view = fillTyped(proto, dtype, count, length, allocate);
+  return new Uint8Array(view.buffer);
+}
+
+function fillTyped(
+  proto: TensorProto,
+  dtype: DType,
+  count: number,
+  length: number,
+  allocate: (received: number, expected: number) => DataView,
+): DataView {
   switch (dtype) {
     case 'float32':
-    case 'complex64':
-      checkCount(label, proto.floatData.length, length / 4);
+    case 'complex64': {
+      const view = allocate(proto.floatData.length, length / 4);
       for (const [i, value] of proto.floatData.entries()) view.setFloat32(4 * i, value, true);
-      return bytes;
+      return view;
+    }
     case 'float64':
-    case 'complex128':
-      checkCount(label, proto.doubleData.length, length / 8);
+    case 'complex128': {
+      const view = allocate(proto.doubleData.length, length / 8);
       for (const [i, value] of proto.doubleData.entries()) view.setFloat64(8 * i, value, true);
-      return bytes;
-    case 'int64':
-      checkCount(label, proto.int64Data.length, count);
+      return view;
+    }
+    case 'int64': {
+      const view = allocate(proto.int64Data.length, count);
       for (const [i, value] of proto.int64Data.entries()) view.setBigInt64(8 * i, value, true);
-      return bytes;
-    case 'uint64':
-      checkCount(label, proto.uint64Data.length, count);
+      return view;
+    }
+    case 'uint64': {
+      const view = allocate(proto.uint64Data.length, count);
       for (const [i, value] of proto.uint64Data.entries()) view.setBigUint64(8 * i, value, true);
-      return bytes;
-    case 'uint32':
-      checkCount(label, proto.uint64Data.length, count);
+      return view;
+    }
+    case 'uint32': {
+      const view = allocate(proto.uint64Data.length, count);
       for (const [i, value] of proto.uint64Data.entries()) view.setUint32(4 * i, Number(value), true);
-      return bytes;
+      return view;
+    }
     default: {
       // Everything narrower lies in int32_data: one element each, or one byte of packed elements.
       const size = DTYPES[dtype].bytes ?? 1;
-      checkCount(label, proto.int32Data.length, length / size);
+      const view = allocate(proto.int32Data.length, length / size);
       for (const [i, value] of proto.int32Data.entries()) {
         if (size === 4) view.setInt32(4 * i, value, true);
         else if (size === 2) view.setUint16(2 * i, value & 0xffff, true);
         else view.setUint8(i, value & 0xff);
       }
-      return bytes;
+      return view;
     }
   }
 }
