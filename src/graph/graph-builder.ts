@@ -1,7 +1,17 @@
-/** The layers of image classifiers, on top of what builder.ts keeps. */
+/**
+ * Builds a model as one writes a network: each call adds a layer and gives the name of its output. Shapes are followed,
+ * so that no layer has to be told its input channels; parameters are initialised from a seed and named as PyTorch names
+ * them ('layer1.0.conv1.weight'). Images are NCHW. Opset 13 and up.
+ *
+ *     const b = new GraphBuilder({ seed: 1 });
+ *     let x = b.input('input', 'float32', ['batch', 3, 32, 32]);
+ *     x = b.relu(b.batchNorm(b.conv(x, { out: 16, kernel: 3, padding: 1, bias: false })));
+ *     b.output('logits', b.linear(b.flatten(b.globalAveragePool(x)), { out: 10 }));
+ *     const model = b.build();
+ */
 import { SkeinError } from '../base/index.ts';
 import { formatShape } from '../tensor/index.ts';
-import { BaseBuilder } from './builder.ts';
+import { BaseBuilder } from './base-builder.ts';
 import {
   type AveragePoolOptions,
   type BatchNormOptions,

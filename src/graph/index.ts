@@ -1,5 +1,5 @@
 export * from './attribute.ts';
-export type { BuilderOptions } from './builder.ts';
+export type { BuilderOptions } from './base-builder.ts';
 export type * from './builder-options.ts';
 export * from './editor.ts';
 export * from './graph-builder.ts';

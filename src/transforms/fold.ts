@@ -1,6 +1,7 @@
 /**
- * Folds what is known before the model runs, and leaves out what does nothing. The result computes bit for bit what the
- * model computed; graph inputs and outputs keep their names.
+ * Folds what is known before the model runs, and leaves out what does nothing. Operator by operator the result computes
+ * bit for bit what the model computed (an engine may find more to fuse in it, and round differently there); graph inputs
+ * and outputs keep their names.
  *
  * 1. A Constant node becomes an initializer; so does every node whose outputs are small known values (shape arithmetic,
  *    mostly), unless a graph output is among them.

@@ -1,13 +1,6 @@
 /**
- * Builds a model as one writes a network: each call adds a layer and gives the name of its output. Shapes are followed,
- * so that no layer has to be told its input channels; parameters are initialised from a seed and named as PyTorch names
- * them ('layer1.0.conv1.weight'). Images are NCHW. Opset 13 and up.
- *
- *     const b = new GraphBuilder({ seed: 1 });
- *     let x = b.input('input', 'float32', ['batch', 3, 32, 32]);
- *     x = b.relu(b.batchNorm(b.conv(x, { out: 16, kernel: 3, padding: 1, bias: false })));
- *     b.output('logits', b.linear(b.flatten(b.globalAveragePool(x)), { out: 10 }));
- *     const model = b.build();
+ * The part of GraphBuilder that knows no layer: values and their shapes, parameters, nodes, scopes, and the finished
+ * model.
  */
 import { Random, SkeinError } from '../base/index.ts';
 import { type DType, elementCount, formatShape, type Shape } from '../tensor/index.ts';
@@ -49,7 +42,6 @@ function irVersionFor(opset: number): number {
   return opset < 26 ? 12 : 13;
 }
 
-/** The parts that know no layer: values, parameters, nodes, scopes. `GraphBuilder` adds the layers. */
 export class BaseBuilder {
   readonly opset: number;
   readonly dtype: 'float32' | 'float64';
