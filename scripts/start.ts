@@ -34,14 +34,19 @@ function skein(words: readonly string[], onLine: (line: string) => void = () => 
 }
 
 function passSignalsTo(child: ChildProcess): void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let passed = false;
   const pass = () => {
     if (!passed) child.kill('SIGTERM');
     passed = true;
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+  for (const signal of signals) process.on(signal, pass);
+  // npm passes SIGTERM to its shell alone, which dies without a word to this process.
+  const parent = process.ppid;
+  const watch = setInterval(() => process.ppid !== parent && pass(), 500);
   child.on('close', () => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, pass);
+    clearInterval(watch);
+    for (const signal of signals) process.off(signal, pass);
   });
 }
 
