@@ -65,24 +65,30 @@ export const engineSection: Section = async (context) => {
   }
 };
 
-/** Tries every way to use the cores and every batch size. */
+/** Tries every way to use the cores with every batch size, then the most promising ones once more and longer. */
 async function bestOfEngine({ options, material, log }: BenchContext, engine: Child): Promise<Best> {
   const cores = usableCores();
-  const settings = [...new Set([1, cores])].map((threads) => ({ workers: Math.floor(cores / threads), threads }));
-  let best: Best & { rate: number } = { workers: 1, threads: 1, batch: 1, rate: 0 };
   const { preprocessing, small: model } = material;
-  for (const { workers, threads } of settings) {
+  const measure = async ({ workers, threads, batch }: Best, seconds: number) => {
     await engine.call('open', { model, workers, threads, preprocessing } satisfies EngineCall);
-    const rates: string[] = [];
+    return engine.call<number>('throughput', { batch, seconds } satisfies ThroughputCall);
+  };
+  const tried: { setting: Best; rate: number }[] = [];
+  for (const threads of new Set([1, cores])) {
+    const workers = Math.floor(cores / threads);
+    const first = tried.length;
     for (const batch of BATCHES) {
-      const seconds = Math.min(1, options.seconds / 2);
-      const rate = await engine.call<number>('throughput', { batch, seconds } satisfies ThroughputCall);
-      if (rate > best.rate) best = { workers, threads, batch, rate };
-      rates.push(`${batch}: ${rate.toFixed(0)}`);
+      const setting = { workers, threads, batch };
+      tried.push({ setting, rate: await measure(setting, Math.min(1, options.seconds / 2)) });
     }
+    const rates = tried.slice(first).map(({ setting, rate }) => `${setting.batch}: ${rate.toFixed(0)}`);
     log(`  bare engine, ${workers} × ${threads} threads, images/s by batch size: ${rates.join(', ')}`);
   }
-  return best;
+  tried.sort((x, y) => y.rate - x.rate);
+  const finals = tried.slice(0, 3);
+  for (const each of finals) each.rate = await measure(each.setting, options.seconds);
+  finals.sort((x, y) => y.rate - x.rate);
+  return (finals[0] as (typeof finals)[number]).setting;
 }
 
 export const batchingSection: Section = async (context) => {
