@@ -117,7 +117,7 @@ describe('runLoad in a closed loop', () => {
     await server.close();
     await expect(runLoad(workload, { connections: 2, requests: 1 })).rejects.toMatchObject({
       code: 'unavailable',
-      message: `Cannot reach ${server.url.origin}: connection refused`,
+      message: `Cannot reach ${server.url.host}: connection refused`,
     });
   });
 

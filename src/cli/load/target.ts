@@ -1,7 +1,7 @@
 /** What a load generator must know of the served model before it can build requests: asked of the server itself. */
 import { request } from 'undici';
 import { SkeinError } from '../../base/index.ts';
-import { reasonOf } from './http-socket.ts';
+import { reasonOf } from './byte-connection.ts';
 
 export interface TensorSignature {
   readonly name: string;
