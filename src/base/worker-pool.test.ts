@@ -61,6 +61,28 @@ it('installs on every thread, and on replacements before their first job', async
   expect(recalled).toEqual([5, 5, 5, 5]);
 });
 
+it('a replacement that cannot hold one thing still holds and answers the others', async () => {
+  const failures: string[] = [];
+  const deaths: string[] = [];
+  pool = new WorkerPool({
+    name: 'test',
+    script,
+    size: 2,
+    onDeath: (reason) => deaths.push(reason),
+    onInstallFailure: (key, reason) => failures.push(`${key}: ${reason}`),
+  });
+  const counter = new SharedArrayBuffer(4);
+  await pool.install('gone', () => ({ message: { kind: 'once', counter, limit: 2 } }));
+  await pool.install('kept', () => ({ message: { kind: 'remember', value: 7 } }));
+  await pool.kill(0);
+  await pool.kill(1);
+  const recalled = await Promise.all([1, 2, 3, 4].map(() => pool.run(() => ({ message: { kind: 'recall' } }))));
+  expect(recalled).toEqual([7, 7, 7, 7]);
+  while (failures.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(failures).toEqual(['gone: not again', 'gone: not again']);
+  expect(deaths).toHaveLength(2);
+});
+
 it('threads killed one after another lose no job of 200 under way', async () => {
   start(2);
   const jobs = Array.from({ length: 200 }, (_, value) =>

@@ -6,7 +6,7 @@
  * replacement before that answers anything. The thread's side is `answerJobs` in worker-thread.ts.
  */
 import { type Transferable, Worker } from 'node:worker_threads';
-import { SkeinError } from './errors.ts';
+import { asSkeinError, messageOf, SkeinError } from './errors.ts';
 
 export interface Job<Message> {
   readonly message: Message;
@@ -23,6 +23,8 @@ export interface WorkerPoolOptions {
   readonly workerData?: unknown;
   /** Told of each thread that died, for logs and metrics. */
   readonly onDeath?: (reason: string) => void;
+  /** Told of what a replacement could not be made to hold: jobs that need it fail there, the others are answered. */
+  readonly onInstallFailure?: (key: string, reason: string) => void;
 }
 
 /** What travels from and to a thread. */
@@ -179,6 +181,10 @@ export class WorkerPool<Message, Result> {
     const worker = slot.worker;
     let reason: string | undefined;
     worker.on('message', (answer: FromThread<Result>) => this.#settle(slot, answer));
+    worker.on('messageerror', (error) => {
+      reason = `an answer could not be read: ${messageOf(error)}`;
+      void end(worker, 1);
+    });
     worker.on('error', (error) => {
       reason = error instanceof Error ? error.message : String(error);
     });
@@ -189,7 +195,8 @@ export class WorkerPool<Message, Result> {
     const pending = slot.held.get(answer.id);
     if (pending === undefined) return;
     slot.held.delete(answer.id);
-    slot.deathsInARow = 0;
+    // A thread that answers is sound; one that only fails what it is sent while it starts is not.
+    if (slot.state === 'busy') slot.deathsInARow = 0;
     if (slot.held.size === 0 && slot.state === 'busy') {
       slot.state = 'idle';
       this.#feed(slot);
@@ -212,7 +219,7 @@ export class WorkerPool<Message, Result> {
     try {
       job = pending.makeJob();
     } catch (error) {
-      pending.reject(error instanceof SkeinError ? error : new SkeinError('internal', String(error), { cause: error }));
+      pending.reject(asSkeinError(error, 'internal'));
       return;
     }
     if (slot.state === 'idle') slot.state = 'busy';
@@ -287,13 +294,14 @@ export class WorkerPool<Message, Result> {
     slot.state = 'starting';
     this.#listen(slot);
     const worker = slot.worker;
-    try {
-      for (const makeJob of this.#installed.values()) await this.#direct(slot, makeJob);
-    } catch {
-      // Either the thread died again (its exit restarts it) or it cannot hold what the others hold: end it, so that its
-      // exit restarts it too.
-      if (slot.worker === worker && slot.state === 'starting') await end(worker, 1);
-      return;
+    for (const [key, makeJob] of this.#installed) {
+      try {
+        await this.#direct(slot, makeJob);
+      } catch (error) {
+        // If it died again, its exit has started the next one.
+        if (slot.worker !== worker || slot.state !== 'starting') return;
+        this.#options.onInstallFailure?.(key, messageOf(error));
+      }
     }
     if (slot.worker !== worker || slot.state !== 'starting') return;
     slot.state = 'idle';

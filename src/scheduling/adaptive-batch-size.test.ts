@@ -51,3 +51,14 @@ it('comes back after the machine was slow for a while', () => {
   for (let i = 0; i < 3000; i++) batch.observe(batch.size, batch.size);
   expect(batch.size).toBeGreaterThan(low * 2);
 });
+
+it('one stalled batch costs a step, not the size', () => {
+  const batch = new AdaptiveBatchSize({ budgetMs: 50, max: 32 });
+  batch.observe(1, 400);
+  for (let i = 0; i < 6; i++) batch.observe(batch.size, 10);
+  expect(batch.size).toBe(32);
+  batch.observe(1, 51);
+  expect(batch.size).toBe(28);
+  for (let i = 0; i < 120; i++) batch.observe(batch.size, 10);
+  expect(batch.size).toBe(32);
+});

@@ -42,9 +42,9 @@ export class AdaptiveBatchSize {
   /** Tells how long a batch of `rows` took. */
   observe(rows: number, tookMs: number): void {
     if (tookMs > this.budgetMs) {
-      this.#slowStart = false;
-      // A batch much smaller than the size says nothing about batches of that size, unless even it was too slow.
-      this.#size = Math.max(1, Math.min(this.#size, Math.max(rows, 1)) * this.#backoff);
+      // One row cannot be made fewer: that it was slow (a cold start, a stalled machine) says nothing about batching.
+      if (this.size > 1) this.#slowStart = false;
+      this.#size = Math.max(1, this.#size * this.#backoff);
     } else if (rows >= this.size) {
       const step = this.#slowStart
         ? this.#size

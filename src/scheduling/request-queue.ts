@@ -14,6 +14,9 @@ interface Held<T> {
   readonly order: number;
 }
 
+/** Fewer marks than this are not worth a rebuild. */
+const SWEEP_FROM = 64;
+
 export class RequestQueue<T extends QueueEntry> {
   readonly #heap: Held<T>[] = [];
   readonly #removed = new Set<T>();
@@ -58,11 +61,21 @@ export class RequestQueue<T extends QueueEntry> {
   /** Takes away an entry that is in the queue, wherever it stands. */
   remove(entry: T): void {
     this.#removed.add(entry);
+    // Marks behind a long-lived head would hold their requests for ever.
+    if (this.#removed.size > SWEEP_FROM && this.#removed.size > this.#heap.length / 2) this.#sweep();
   }
 
   /** Everything that waits, in no particular order. */
   *[Symbol.iterator](): Generator<T> {
     for (const { entry } of this.#heap) if (!this.#removed.has(entry)) yield entry;
+  }
+
+  #sweep(): void {
+    const kept = this.#heap.filter(({ entry }) => !this.#removed.has(entry));
+    this.#removed.clear();
+    // Sorted is a heap.
+    kept.sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#heap.splice(0, this.#heap.length, ...kept);
   }
 
   #popHeap(): void {

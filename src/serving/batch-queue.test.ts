@@ -266,6 +266,34 @@ it('tells a request that nobody takes when its deadline passes', async () => {
   expect(queue.waitingRows).toBe(0);
 });
 
+it('one stalled batch refuses nobody who comes a second later, and few before', async () => {
+  ask(rows(0));
+  await model.end(400);
+  model.now += 1001;
+  for (let i = 0; i < 50; i++) {
+    const lone = ask(rows(1), { deadline: model.now + 100 });
+    await model.end(2);
+    expect(lone.answer?.count).toBe(1);
+  }
+});
+
+it('a request that fails alone does not fail those that came with it', async () => {
+  await warmUp();
+  ask(rows(0));
+  const good = ask(rows(1));
+  const bad = ask(rows(2));
+  await model.end();
+  expect(model.running.map((job) => job.values)).toEqual([[1, 2]]);
+  const failure = new SkeinError('invalid-argument', 'cannot reshape');
+  await model.end(1, failure);
+  expect(model.running.map((job) => job.values)).toEqual([[1]]);
+  await model.end();
+  expect(model.running.map((job) => job.values)).toEqual([[2]]);
+  await model.end(1, failure);
+  expect(good.answer?.data).toEqual(Float32Array.of(1, -1));
+  expect(bad.error).toMatchObject({ code: 'internal' });
+});
+
 it('a failed batch fails its own requests only', async () => {
   const failing = ask(rows(1));
   const waiting = ask(rows(2));
@@ -279,8 +307,8 @@ it('a failed batch takes the rest of its request out of the queue', async () => 
   await warmUp();
   const large = ask(rows(...new Array<number>(30).fill(1)));
   const next = ask(rows(5));
-  await model.end(1, new SkeinError('internal', 'broken'));
-  expect(large.error).toMatchObject({ code: 'internal' });
+  await model.end(1, new SkeinError('unavailable', 'died twice'));
+  expect(large.error).toMatchObject({ code: 'unavailable' });
   expect(model.running.map((job) => job.values)).toEqual([[5]]);
   await model.end();
   expect(next.answer?.count).toBe(1);

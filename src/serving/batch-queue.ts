@@ -4,7 +4,7 @@
  * allows. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
  * gets exactly its own rows back.
  */
-import { type Cancellation, type Clock, SkeinError } from '../base/index.ts';
+import { asSkeinError, type Cancellation, type Clock, SkeinError } from '../base/index.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';
 import { AdaptiveBatchSize, type QueueEntry, RequestQueue, ServiceTime } from '../scheduling/index.ts';
 import type { Dispatcher, DispatchQueue } from './dispatcher.ts';
@@ -28,8 +28,8 @@ export interface RowRunner {
 export interface QueueObserver {
   /** One batch was answered. */
   batch(rows: number, computeMs: number): void;
-  /** The rows of one request that came with this batch waited so long for it. */
-  waited(rows: number, queueMs: number): void;
+  /** The first rows of a request waited so long. */
+  waited(queueMs: number): void;
 }
 
 export interface BatchQueueOptions {
@@ -185,7 +185,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
       request.taken += rows;
       count += rows;
       this.#count(-rows);
-      this.#options.observer?.waited(rows, now - request.since);
+      if (request.taken === rows) this.#options.observer?.waited(now - request.since);
       if (request.taken === request.batch.count) this.#queue.pop();
     }
     if (count > 0) void this.#run(segments, count, now);
@@ -213,16 +213,27 @@ export class BatchQueue implements Predictor, DispatchQueue {
       const { scores, computeMs } = await this.#runner.run(count, fill);
       const tookMs = this.#options.clock.now() - startedAt;
       this.#size.observe(count, tookMs);
-      this.#time.observe(count, tookMs);
+      this.#time.observe(count, tookMs, this.#options.clock.now());
       this.#options.observer?.batch(count, computeMs);
       this.#scatter(segments, scores);
     } catch (error) {
-      const failure =
-        error instanceof SkeinError
-          ? error
-          : new SkeinError('internal', `${this.path}: ${String(error)}`, { cause: error });
-      for (const { request } of segments) this.#fail(request, failure);
+      const failure = this.#failureOf(error);
+      if (segments.length === 1 || failure.code === 'unavailable') {
+        for (const { request } of segments) this.#fail(request, failure);
+        return;
+      }
+      // One request must not fail because of another that came with it: each is tried alone.
+      for (const segment of segments) {
+        if (!segment.request.failed) await this.#run([segment], segment.count, this.#options.clock.now());
+      }
     }
+  }
+
+  /** What a request was refused for was checked before: if the engine fails on it now, that is not the client's fault. */
+  #failureOf(error: unknown): SkeinError {
+    const failure = asSkeinError(error, 'internal', this.path);
+    if (failure.code !== 'invalid-argument') return failure;
+    return new SkeinError('internal', `${this.path}: ${failure.message}`, { cause: failure });
   }
 
   #scatter(segments: readonly Segment[], scores: Float32Array): void {
@@ -276,7 +287,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     if (request.signal?.aborted) return new SkeinError('cancelled', 'The client went away before its answer was ready');
     if (request.deadline === Number.POSITIVE_INFINITY) return undefined;
     // The least that it takes: the rest of it in one batch on a free worker.
-    const leastMs = this.#time.estimateMs(Math.min(request.batch.count - request.taken, this.#size.size));
+    const leastMs = this.#time.leastMs(Math.min(request.batch.count - request.taken, this.#size.size), now);
     if (now + leastMs <= request.deadline) return undefined;
     return this.#late(request, leastMs, now);
   }
@@ -293,7 +304,8 @@ export class BatchQueue implements Predictor, DispatchQueue {
     }
     const size = this.#size.size;
     const batches = Math.floor(ahead / size / this.#dispatcher.workers);
-    const leastMs = batches * this.#time.estimateMs(size) + this.#time.estimateMs(Math.min(request.batch.count, size));
+    const leastMs =
+      batches * this.#time.leastMs(size, now) + this.#time.leastMs(Math.min(request.batch.count, size), now);
     return now + leastMs <= request.deadline ? undefined : this.#late(request, leastMs, now);
   }
 

@@ -93,7 +93,7 @@ export class DeployedModel implements Deployment {
               statistics.executed(rows, computeMs);
               nodeMetrics.batch(rows, computeMs / 1000);
             },
-            waited: (_rows, queueMs) => {
+            waited: (queueMs) => {
               statistics.queued(queueMs);
               nodeMetrics.waited(queueMs / 1000);
             },
