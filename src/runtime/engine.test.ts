@@ -1,3 +1,6 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedDir } from '../../test/shared.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -63,10 +66,32 @@ describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)',
     expect(layers.every((layer) => layer.ms > 0)).toBe(true);
   });
 
+  it('unload() answers first what was asked', async () => {
+    const second = await engine.load(`${sharedDir}/models/resnet20.onnx`);
+    const runs = Array.from({ length: 8 }, () => second.run(feeds([1])));
+    await second.unload();
+    expect((await Promise.all(runs)).every(({ outputs }) => outputs.logits?.dims[1] === 10)).toBe(true);
+  });
+
+  it('stays one network when its file changes and its threads are replaced', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'skein-engine-'));
+    const file = join(folder, 'model.onnx');
+    await copyFile(`${sharedDir}/models/resnet20.onnx`, file);
+    const second = await engine.load(file);
+    await copyFile(`${sharedDir}/models/resnet56.onnx`, file);
+    await engine.killWorker(0);
+    await engine.killWorker(1);
+    const runs = await Promise.all(Array.from({ length: 6 }, () => second.run(feeds([3]))));
+    const expected = await logits([3]);
+    for (const { outputs } of runs) expect(outputs.logits?.data).toEqual(expected);
+    await second.unload();
+    await rm(folder, { recursive: true });
+  });
+
   it('unload() frees the session', async () => {
     const second = await engine.load(`${sharedDir}/models/resnet20.onnx`);
     await second.run(feeds([1]));
     await second.unload();
-    await expect(second.run(feeds([1]))).rejects.toThrow(/not loaded/);
+    await expect(second.run(feeds([1]))).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

@@ -60,11 +60,17 @@ export class Engine {
     }
     this.workers = options.workers ?? Math.max(1, Math.floor(usableCores() / this.threads));
     this.device = options.device ?? 'cpu';
+    const { onWorkerDeath } = options;
     this.#pool = new WorkerPool({
       name: 'inference',
       script: new URL('./session-worker.js', import.meta.url),
       size: this.workers,
-      ...(options.onWorkerDeath === undefined ? {} : { onDeath: options.onWorkerDeath }),
+      ...(onWorkerDeath === undefined
+        ? {}
+        : {
+            onDeath: onWorkerDeath,
+            onInstallFailure: (key, reason) => onWorkerDeath(`its replacement cannot load ${key}: ${reason}`),
+          }),
     });
   }
 
@@ -130,7 +136,23 @@ export class Engine {
     await this.#pool.kill(index);
   }
 
+  /**
+   * A file is read once and its bytes are what every thread loads, replacements too: whatever happens to the file later,
+   * one loaded model is one network. Only a model with external data, which the engine finds by its path, is loaded by it.
+   */
   async #load(model: string | Uint8Array, settings: SessionSettings): Promise<LoadedModel> {
+    const bytes = typeof model === 'string' ? await readFile(model).catch(unreadable) : model;
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+    shared.set(bytes);
+    try {
+      return await this.#install(shared, settings);
+    } catch (error) {
+      if (typeof model !== 'string') throw error;
+      return this.#install(model, settings);
+    }
+  }
+
+  async #install(model: string | Uint8Array, settings: SessionSettings): Promise<LoadedModel> {
     const session = this.#nextSession++;
     const key = `session ${session}`;
     let results: SessionResult[];
@@ -144,11 +166,23 @@ export class Engine {
     const first = results[0];
     if (first?.kind !== 'loaded')
       throw new SkeinError('internal', 'A worker thread answered a load with something else');
+    const running = new Set<Promise<unknown>>();
+    let unloaded = false;
     return {
       inputs: first.inputs,
       outputs: first.outputs,
-      run: (makeFeeds) => this.#run(session, makeFeeds),
-      unload: () => this.#pool.uninstall(key, () => ({ message: { kind: 'unload', session } })),
+      run: async (makeFeeds) => {
+        if (unloaded) throw new SkeinError('unavailable', 'The model has been unloaded');
+        const run = this.#run(session, makeFeeds);
+        const settled = run.catch(() => {}).finally(() => running.delete(settled));
+        running.add(settled);
+        return run;
+      },
+      unload: async () => {
+        unloaded = true;
+        await Promise.all(running);
+        await this.#pool.uninstall(key, () => ({ message: { kind: 'unload', session } }));
+      },
     };
   }
 
@@ -165,4 +199,9 @@ export class Engine {
     for (const buffer of result.buffers) this.buffers.give(buffer);
     return { outputs: result.outputs, computeMs: result.computeMs };
   }
+}
+
+function unreadable(error: NodeJS.ErrnoException): never {
+  const code = error.code === 'ENOENT' ? 'not-found' : 'corrupt';
+  throw new SkeinError(code, `The model cannot be read: ${error.message}`, { cause: error });
 }

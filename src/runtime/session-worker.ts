@@ -41,7 +41,8 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       session =
         typeof model === 'string'
           ? await InferenceSession.create(model, options)
-          : await InferenceSession.create(model, options);
+          : // It takes no shared memory; the copy is freed once the session holds its own.
+            await InferenceSession.create(Uint8Array.from(model), options);
     } catch (error) {
       throw new SkeinError('corrupt', `ONNX Runtime cannot load the model: ${messageOf(error)}`, { cause: error });
     }
@@ -68,7 +69,8 @@ function tensorInfo(metadata: InferenceSession.ValueMetadata): TensorInfo {
 
 async function run(id: number, feeds: NamedTensors): Promise<Answer<SessionResult>> {
   const session = sessions.get(id)?.session;
-  if (session === undefined) throw new SkeinError('internal', `Session ${id} is not loaded on this thread`);
+  if (session === undefined)
+    throw new SkeinError('unavailable', `Session ${id} is not loaded on this thread: try again`);
   const inputs: Record<string, Tensor> = {};
   const buffers: ArrayBuffer[] = [];
   for (const [name, tensor] of Object.entries(feeds)) {

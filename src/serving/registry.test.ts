@@ -181,6 +181,42 @@ it('loads of one model at the same time happen one after another, and the last o
   expect(registry.get('m').retired).toBe('no');
 });
 
+it('two loads of a model that is not there yet: the second, which finds it, serves it', async () => {
+  const { list } = repository;
+  let calls = 0;
+  repository.list = async () => (calls++ === 0 ? [] : models);
+  const registry = registryOf();
+  const loads = await Promise.allSettled([registry.load('m'), registry.load('m')]);
+  repository.list = list;
+  expect(loads.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect(registry.get('m').version).toBe('2');
+  expect(registry.index()).toHaveLength(1);
+});
+
+it('a repository that cannot be read is an error of the load, and leaves what serves', async () => {
+  const registry = registryOf();
+  await registry.loadAll();
+  const { list } = repository;
+  repository.list = () => Promise.reject(new Error('ENOENT'));
+  expect(await registry.loadAll()).toMatchObject([{ code: 'internal', message: 'ENOENT' }]);
+  repository.list = list;
+  expect(registry.get('m').version).toBe('2');
+});
+
+it('the index of a model that is replaced again and again does not grow', async () => {
+  const registry = registryOf();
+  await registry.loadAll();
+  for (let number = 3; number <= 30; number++) {
+    const old = registry.get('m');
+    models = [{ name: 'm', versions: [version(number)] }];
+    await registry.load('m');
+    old.finish();
+    await settled();
+  }
+  expect(registry.get('m').version).toBe('30');
+  expect(registry.index()).toHaveLength(9);
+});
+
 it('polling loads what is new or changed once, and unloads what is gone', async () => {
   const registry = registryOf();
   await registry.loadAll();

@@ -3,7 +3,7 @@
  * is ready; the old one answers what it has accepted and is then unloaded, so that a reload loses no request. A load that
  * fails leaves the old one serving. Of each model the newest version is served, or all of them.
  */
-import { asSkeinError, SkeinError as Failure, type SkeinError } from '../base/index.ts';
+import { asSkeinError, SkeinError } from '../base/index.ts';
 import type { RepositoryEntry } from './protocol.ts';
 import type { ModelVersion, Repository } from './repository.ts';
 
@@ -25,8 +25,9 @@ interface VersionEntry<D> {
 interface ModelEntry<D> {
   /** By version, the oldest first. */
   readonly versions: Map<string, VersionEntry<D>>;
-  /** Loads and unloads of one model happen one after another. */
+  /** Loads and unloads of one model happen one after another; so many wait or are under way. */
   turn: Promise<void>;
+  turns: number;
 }
 
 export interface RegistryOptions<D> {
@@ -46,11 +47,15 @@ export interface RegistryEvent {
 
 const UNLOADED = 'unloaded';
 
+/** Versions that are served no more and still stand in the index with their reason. */
+const KEPT_RETIRED = 8;
+
 export class Registry<D extends Deployment> {
   readonly #options: RegistryOptions<D>;
   readonly #models = new Map<string, ModelEntry<D>>();
   readonly #retiring = new Set<Promise<void>>();
   #pollTimer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(options: RegistryOptions<D>) {
     this.#options = options;
@@ -59,9 +64,12 @@ export class Registry<D extends Deployment> {
   /** Loads everything that the repository has; what fails stays out, with its reason in the index. */
   async loadAll(): Promise<readonly SkeinError[]> {
     const failures: SkeinError[] = [];
-    for (const { name } of await this.#options.repository.list()) {
-      await this.load(name).catch((error: unknown) => failures.push(asSkeinError(error, 'internal')));
-    }
+    const failed = (error: unknown) => void failures.push(asSkeinError(error, 'internal'));
+    const models = await this.#options.repository.list().catch((error: unknown) => {
+      failed(error);
+      return [];
+    });
+    for (const { name } of models) await this.load(name).catch(failed);
     return failures;
   }
 
@@ -81,12 +89,17 @@ export class Registry<D extends Deployment> {
   /** Loads, every so many seconds, what is new or has changed in the repository, and unloads what is gone. */
   pollEvery(seconds: number): void {
     const poll = async () => {
-      await this.#poll().catch(() => {});
+      await this.#poll().catch((error: unknown) => {
+        this.#options.onEvent?.({ kind: 'failed', name: '*', version: '*', error: asSkeinError(error, 'internal') });
+      });
+      again();
+    };
+    const again = () => {
+      if (this.#closed) return;
       this.#pollTimer = setTimeout(poll, seconds * 1000);
       this.#pollTimer.unref();
     };
-    this.#pollTimer = setTimeout(poll, seconds * 1000);
-    this.#pollTimer.unref();
+    again();
   }
 
   /** The version to ask: the newest that is ready, unless one is named. @throws SkeinError 'not-found' or 'unavailable' */
@@ -99,7 +112,7 @@ export class Registry<D extends Deployment> {
       const known = this.versionsOf(name);
       if (found === undefined) {
         const ready = known.length === 0 ? 'none is ready' : `ready: ${known.join(', ')}`;
-        throw new Failure('not-found', `Model '${name}' has no version '${version}' (${ready})`);
+        throw new SkeinError('not-found', `Model '${name}' has no version '${version}' (${ready})`);
       }
       throw notReady(name, version, found);
     }
@@ -138,7 +151,10 @@ export class Registry<D extends Deployment> {
 
   /** Retires everything, and waits until that is done. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#pollTimer);
+    // A load that is under way would otherwise come after all that is retired here.
+    await Promise.all([...this.#models.values()].map(({ turn }) => turn));
     for (const [name, entry] of this.#models) {
       for (const version of entry.versions.keys()) void this.#retire(name, entry, version, 'the server stops');
     }
@@ -148,21 +164,23 @@ export class Registry<D extends Deployment> {
   #inTurn(name: string, action: (entry: ModelEntry<D>) => Promise<void>): Promise<void> {
     let entry = this.#models.get(name);
     if (entry === undefined) {
-      entry = { versions: new Map(), turn: Promise.resolve() };
+      entry = { versions: new Map(), turn: Promise.resolve(), turns: 0 };
       this.#models.set(name, entry);
     }
     const mine = entry;
+    mine.turns++;
     const done = mine.turn.then(() => action(mine));
     mine.turn = done.catch(() => {});
     return done.finally(() => {
-      if (mine.versions.size === 0 && this.#models.get(name) === mine) this.#models.delete(name);
+      mine.turns--;
+      if (mine.turns === 0 && mine.versions.size === 0) this.#models.delete(name);
     });
   }
 
   async #load(name: string, entry: ModelEntry<D>): Promise<void> {
     const model = (await this.#options.repository.list()).find((candidate) => candidate.name === name);
     if (model === undefined) {
-      throw new Failure('not-found', `Model '${name}' is not in the repository`);
+      throw new SkeinError('not-found', `Model '${name}' is not in the repository`);
     }
     const wanted = this.#options.versions === 'all' ? model.versions : model.versions.slice(-1);
     let failure: SkeinError | undefined;
@@ -217,6 +235,7 @@ export class Registry<D extends Deployment> {
       deployment.retire().finally(() => {
         if (held.deployment !== undefined) return;
         held.state = 'UNAVAILABLE';
+        forgetOldest(entry.versions);
         this.#options.onEvent?.({ kind: 'retired', name, version });
       }),
     );
@@ -246,6 +265,12 @@ export class Registry<D extends Deployment> {
   }
 }
 
+/** Keeps the index of a model that is replaced again and again from growing. */
+function forgetOldest<D>(versions: Map<string, VersionEntry<D>>): void {
+  const gone = [...versions].filter(([, { state }]) => state === 'UNAVAILABLE');
+  for (const [version] of gone.slice(0, -KEPT_RETIRED)) versions.delete(version);
+}
+
 function sortVersions<V>(versions: Map<string, V>): void {
   const sorted = [...versions].sort(([a], [b]) => Number(a) - Number(b));
   versions.clear();
@@ -254,7 +279,7 @@ function sortVersions<V>(versions: Map<string, V>): void {
 
 function unknownModel(name: string, known: Iterable<string>): SkeinError {
   const names = [...known];
-  return new Failure(
+  return new SkeinError(
     'not-found',
     `There is no model '${name}'${names.length === 0 ? '' : `; there is ${names.join(', ')}`}`,
   );
@@ -262,7 +287,7 @@ function unknownModel(name: string, known: Iterable<string>): SkeinError {
 
 function notReady<D>(name: string, version: string, entry: VersionEntry<D>): SkeinError {
   const why = entry.reason === '' ? '' : `: ${entry.reason}`;
-  return new Failure(
+  return new SkeinError(
     'unavailable',
     `Model '${name}' version ${version} is not ready (${entry.state.toLowerCase()}${why})`,
   );
