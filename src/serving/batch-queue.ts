@@ -56,6 +56,15 @@ export class WaitingRoom {
   constructor(capacity: number) {
     this.capacity = capacity;
   }
+
+  /** Why so many rows more cannot wait, or undefined. More than the room holds are let in while nobody waits. */
+  refusal(rows: number): SkeinError | undefined {
+    if (this.rows === 0 || this.rows + rows <= this.capacity) return undefined;
+    return new SkeinError(
+      'queue-full',
+      `${this.rows} of at most ${this.capacity} rows wait and there is no room for ${rows} more: try again later`,
+    );
+  }
 }
 
 /** Priorities 1 (highest) to 10; a request that names none has 5. */
@@ -262,19 +271,14 @@ export class BatchQueue implements Predictor, DispatchQueue {
     request.reject(error);
   }
 
-  /** Why a request is not even queued, or undefined. One larger than the room is let in while nobody waits. */
+  /** Why a request is not even queued, or undefined. */
   #refusal(request: Waiting, now: number): SkeinError | undefined {
     const lapse = this.#lapse(request, now) ?? this.#hopeless(request, now);
     if (lapse !== undefined) return lapse;
     const { room, depth } = this.#options;
-    const rows = request.batch.count;
-    const full = () => depth === 0 && room.rows > 0 && room.rows + rows > room.capacity;
-    if (full()) this.#sweep();
-    if (!full()) return undefined;
-    return new SkeinError(
-      'queue-full',
-      `${room.rows} of at most ${room.capacity} rows wait and there is no room for ${rows} more: try again later`,
-    );
+    if (depth > 0 || room.refusal(request.batch.count) === undefined) return undefined;
+    this.#sweep();
+    return room.refusal(request.batch.count);
   }
 
   #count(rows: number): void {

@@ -24,14 +24,15 @@ class FakeDecoder implements ImageDecoder {
   }
 }
 
+let now = 0;
 const file = (byte: number) => Uint8Array.of(byte);
 const preprocessing = { shape: [1, 1, 1] as const, mean: [0], std: [1] };
 
 it('sends a lone image at once, and what gathers meanwhile in one message', async () => {
   const decoder = new FakeDecoder();
-  const queue = new DecodeQueue(decoder, preprocessing);
-  const first = queue.decode([file(1)]);
-  const others = [queue.decode([file(2)]), queue.decode([file(3), file(4)])];
+  const queue = new DecodeQueue(decoder, { now: () => now });
+  const first = queue.decode([file(1)], preprocessing);
+  const others = [queue.decode([file(2)], preprocessing), queue.decode([file(3), file(4)], preprocessing)];
   expect(decoder.messages.map(({ sizes }) => sizes)).toEqual([1]);
   await decoder.messages[0]?.end();
   expect(decoder.messages.map(({ sizes }) => sizes)).toEqual([3]);
@@ -42,13 +43,13 @@ it('sends a lone image at once, and what gathers meanwhile in one message', asyn
 
 it('a bad image fails its own request only, and is named', async () => {
   const decoder = new FakeDecoder();
-  const queue = new DecodeQueue(decoder, preprocessing);
-  const held = queue.decode([file(0)]);
+  const queue = new DecodeQueue(decoder, { now: () => now });
+  const held = queue.decode([file(0)], preprocessing);
   const outcomes = Promise.allSettled([
-    queue.decode([file(1)]),
-    queue.decode([file(2), file(255)]),
-    queue.decode([file(255)]),
-    queue.decode([file(3)]),
+    queue.decode([file(1)], preprocessing),
+    queue.decode([file(2), file(255)], preprocessing),
+    queue.decode([file(255)], preprocessing),
+    queue.decode([file(3)], preprocessing),
   ]);
   await decoder.messages[0]?.end();
   await decoder.messages[0]?.end();
@@ -63,12 +64,47 @@ it('a bad image fails its own request only, and is named', async () => {
 
 it('does not decode for a client that has gone', async () => {
   const decoder = new FakeDecoder();
-  const queue = new DecodeQueue(decoder, preprocessing);
-  void queue.decode([file(1)]);
+  const queue = new DecodeQueue(decoder, { now: () => now });
+  void queue.decode([file(1)], preprocessing);
   const gone = new AbortController();
-  const dropped = queue.decode([file(2)], gone.signal).catch((error: unknown) => error);
+  const dropped = queue.decode([file(2)], preprocessing, { signal: gone.signal }).catch((error: unknown) => error);
   gone.abort();
   await decoder.messages[0]?.end();
   expect(decoder.messages).toEqual([]);
   expect(await dropped).toMatchObject({ code: 'cancelled' });
+});
+
+it('serves by priority and deadline, and decodes nothing for whom it is too late', async () => {
+  const decoder = new FakeDecoder();
+  const queue = new DecodeQueue(decoder, { now: () => now });
+  const order: number[] = [];
+  const ask = (byte: number, context: object) =>
+    queue.decode(new Array(16).fill(file(byte)), preprocessing, context).then(
+      ([value]) => void order.push(value as number),
+      (error: unknown) => error,
+    );
+  now = 0;
+  const held = ask(1, {});
+  const late = ask(2, { deadline: 5 });
+  const others = [ask(3, {}), ask(4, { deadline: 100 }), ask(5, { priority: 1 })];
+  now = 10;
+  while (decoder.messages.length > 0) await decoder.messages[0]?.end();
+  await Promise.all([held, ...others]);
+  expect(order).toEqual([1, 5, 4, 3]);
+  expect(await late).toMatchObject({ code: 'deadline-exceeded' });
+  now = 0;
+});
+
+it('does not mix models whose images are prepared differently', async () => {
+  const decoder = new FakeDecoder();
+  const queue = new DecodeQueue(decoder, { now: () => 0 });
+  const all = [queue.decode([file(1)], preprocessing), queue.decode([file(2)], preprocessing)];
+  all.push(queue.decode([file(3)], { ...preprocessing, mean: [1] }));
+  const sizes: number[] = [];
+  while (decoder.messages.length > 0) {
+    sizes.push(decoder.messages[0]?.sizes ?? 0);
+    await decoder.messages[0]?.end();
+  }
+  await Promise.all(all);
+  expect(sizes).toEqual([1, 1, 1]);
 });

@@ -3,10 +3,18 @@
  * and what was counted of them. Knows no protocol and no other models.
  */
 import { type Clock, type ErrorCode, SkeinError } from '../base/index.ts';
-import { buildPredictor, Classifier, modelsOf, type Plan, type Predictor, walk } from '../plan/index.ts';
+import {
+  buildPredictor,
+  Classifier,
+  modelsOf,
+  type Plan,
+  type PredictContext,
+  type Predictor,
+  walk,
+} from '../plan/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { BatchQueue, WaitingRoom } from './batch-queue.ts';
-import { DecodeQueue, type ImageDecoder } from './decode-queue.ts';
+import type { DecodeQueue } from './decode-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ModelMetrics, ModelReading } from './metrics.ts';
 import type { Deployment } from './registry.ts';
@@ -23,7 +31,7 @@ export interface ServingLimits {
 export interface DeployedModelParts {
   readonly engine: Engine;
   readonly dispatcher: Dispatcher;
-  readonly decoder: ImageDecoder;
+  readonly images: DecodeQueue;
   readonly clock: Clock;
   readonly limits: ServingLimits;
   readonly metrics: ModelMetrics;
@@ -34,7 +42,6 @@ export class DeployedModel implements Deployment {
   readonly version: string;
   readonly plan: Plan;
   readonly predictor: Predictor;
-  readonly images: DecodeQueue;
   readonly statistics: StatisticsCounter;
   readonly metrics: ModelMetrics;
   /** The name under which the scores go out: that of the first model's output. */
@@ -42,6 +49,8 @@ export class DeployedModel implements Deployment {
   readonly maxBatch: number;
   readonly #queues: readonly BatchQueue[];
   readonly #classifiers: readonly Classifier[];
+  readonly #images: DecodeQueue;
+  readonly #room: WaitingRoom;
   #inFlight = 0;
   #retired: { readonly promise: Promise<void>; readonly idle: () => void } | undefined;
 
@@ -53,6 +62,7 @@ export class DeployedModel implements Deployment {
     queues: readonly BatchQueue[],
     classifiers: readonly Classifier[],
     statistics: StatisticsCounter,
+    room: WaitingRoom,
     parts: DeployedModelParts,
   ) {
     this.name = name;
@@ -63,7 +73,8 @@ export class DeployedModel implements Deployment {
     this.#classifiers = classifiers;
     this.statistics = statistics;
     this.metrics = parts.metrics;
-    this.images = new DecodeQueue(parts.decoder, plan.input);
+    this.#images = parts.images;
+    this.#room = room;
     this.outputName = classifiers[0]?.outputName ?? 'logits';
     this.maxBatch = parts.limits.maxBatch;
   }
@@ -102,11 +113,28 @@ export class DeployedModel implements Deployment {
         queues.push(queue);
         return queue;
       });
-      return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, parts);
+      return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, room, parts);
     } catch (error) {
       for (const queue of queues) queue.close();
       await Promise.allSettled(classifiers.map((classifier) => classifier.unload()));
       throw error;
+    }
+  }
+
+  /**
+   * Image files as rows for this model. They count as waiting rows meanwhile, so that a full queue refuses them before
+   * they are decoded.
+   * @throws SkeinError as DecodeQueue.decode does, and 'queue-full'
+   */
+  async decode(files: readonly Uint8Array[], context: PredictContext): Promise<Float32Array> {
+    const room = this.#room;
+    const refusal = room.refusal(files.length);
+    if (refusal !== undefined) throw refusal;
+    room.rows += files.length;
+    try {
+      return await this.#images.decode(files, this.plan.input, context);
+    } finally {
+      room.rows -= files.length;
     }
   }
 

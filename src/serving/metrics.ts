@@ -12,7 +12,7 @@ const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
 export interface ModelMetrics {
   succeeded(rows: number, seconds: number): void;
   failed(code: ErrorCode, seconds: number): void;
-  decoded(images: number, seconds: number): void;
+  decoded(seconds: number): void;
   node(path: string): NodeMetrics;
 }
 
@@ -168,7 +168,7 @@ export class ServerMetrics {
         reasons.get(code)?.inc();
         failedDuration.observe(seconds);
       },
-      decoded: (_images, seconds) => decode.observe(seconds),
+      decoded: (seconds) => decode.observe(seconds),
       node: (path) => {
         const nodeLabels = { ...labels, node: path };
         const batchRows = this.#batchRows.labels(nodeLabels);

@@ -145,9 +145,9 @@ export class ModelServer implements DataPlane {
         }
       }
       const context = this.#context(request, receivedAt);
-      const prepared = rows.kind === 'tensor' ? rows.data : await deployment.images.decode(rows.files, request.signal);
+      const prepared = rows.kind === 'tensor' ? rows.data : await deployment.decode(rows.files, context);
       deployment.statistics.prepared(clock.now() - receivedAt);
-      if (rows.kind === 'files') deployment.metrics.decoded(rows.count, (clock.now() - receivedAt) / 1000);
+      if (rows.kind === 'files') deployment.metrics.decoded((clock.now() - receivedAt) / 1000);
       const scores = await deployment.predictor.predict({ count: rows.count, data: prepared }, context);
       const answeredAt = clock.now();
       const wanted = request.outputs?.length ? request.outputs : [{ name: outputName }];
@@ -169,9 +169,9 @@ export class ModelServer implements DataPlane {
     const deployment = registry.get(request.model, request.version);
     return deployment.serve(clock, async () => {
       const context = this.#context(request, receivedAt);
-      const data = await deployment.images.decode([request.image], request.signal);
+      const data = await deployment.decode([request.image], context);
       deployment.statistics.prepared(clock.now() - receivedAt);
-      deployment.metrics.decoded(1, (clock.now() - receivedAt) / 1000);
+      deployment.metrics.decoded((clock.now() - receivedAt) / 1000);
       const scores = await deployment.predictor.predict({ count: 1, data }, context);
       const { labels } = deployment.plan;
       const probabilities = probabilitiesOf(scores.data, 0, labels.length, deployment.predictor.scale);

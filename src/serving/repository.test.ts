@@ -53,6 +53,15 @@ it('the fingerprint changes with the file', async () => {
   expect(await fingerprint()).not.toBe(before);
 });
 
+it('the fingerprint of a plan changes with the models beside it', async () => {
+  await put('p/plan.json', 'p/small.onnx');
+  const repository = await openRepository(folder, async () => '');
+  const fingerprint = async () => (await repository.list())[0]?.versions[0]?.fingerprint;
+  const before = await fingerprint();
+  await utimes(join(folder, 'p/small.onnx'), 1, 1);
+  expect(await fingerprint()).not.toBe(before);
+});
+
 it('says what is wrong with a path', async () => {
   await expect(list(join(folder, 'missing'))).rejects.toThrow(/no such file or folder/);
   await expect(list()).rejects.toThrow(/expected models as .* found none/);

@@ -4,7 +4,7 @@
  * `<model>/model.onnx`, `<model>/plan.json`. Only reads the file system; what is loaded is the registry's business.
  */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { SkeinError } from '../base/index.ts';
 
 export interface ModelVersion {
@@ -26,6 +26,9 @@ export interface Repository {
   /** Everything that is there now; entries that cannot be read are left out. */
   list(): Promise<readonly RepositoryModel[]>;
 }
+
+/** What a model's own folder holds, the first of these that is there. */
+const OWN_FOLDER: readonly string[] = ['plan.json', 'model.onnx'];
 
 /**
  * The repository at `path`.
@@ -74,12 +77,12 @@ async function listFolder(folder: string): Promise<RepositoryModel[]> {
 }
 
 async function versionsIn(folder: string): Promise<ModelVersion[]> {
-  const own = await fileIn(folder, ['plan.json', 'model.onnx']);
+  const own = await fileIn(folder, OWN_FOLDER);
   if (own !== undefined) return oneVersion(own);
   const versions: ModelVersion[] = [];
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!/^[1-9]\d*$/.test(name)) continue;
-    const path = await fileIn(join(folder, name), ['plan.json', 'model.onnx']);
+    const path = await fileIn(join(folder, name), OWN_FOLDER);
     if (path === undefined) continue;
     const fingerprint = await fingerprintOf(path);
     if (fingerprint !== undefined) versions.push({ version: name, path, fingerprint });
@@ -104,7 +107,21 @@ async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
+/**
+ * Of a model in a folder of its own, all files there count: the models of a plan, external data. Undefined if there is no
+ * such file.
+ */
 async function fingerprintOf(path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? `${path} ${found.size} ${found.mtimeMs} ${found.ino}` : undefined;
+  const name = basename(path);
+  const folder = dirname(path);
+  const files = OWN_FOLDER.includes(name)
+    ? (await readdir(folder).catch(() => [name])).sort().map((file) => join(folder, file))
+    : [path, `${path}.data`];
+  const parts: string[] = [];
+  for (const file of files) {
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isFile()) parts.push(`${file} ${found.size} ${found.mtimeMs} ${found.ino}`);
+    else if (file === path) return undefined;
+  }
+  return parts.join('\n');
 }

@@ -7,6 +7,7 @@ import { type Clock, SkeinError, systemClock } from '../base/index.ts';
 import { DecodePool } from '../data/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { Engine, usableCores } from '../runtime/index.ts';
+import { DecodeQueue } from './decode-queue.ts';
 import { DeployedModel } from './deployed-model.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { createGrpcServer } from './grpc/index.ts';
@@ -93,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onDeath: died('decode'),
   });
   const dispatcher = new Dispatcher(engine);
+  const images = new DecodeQueue(decoder, clock);
   const limits = {
     sloMs: options.sloMs ?? DEFAULT_SLO_MS,
     maxBatch: options.maxBatch ?? DEFAULT_MAX_BATCH,
@@ -106,7 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       DeployedModel.open(name, version, await options.openPlan(path), {
         engine,
         dispatcher,
-        decoder,
+        images,
         clock,
         limits,
         metrics: metrics.forModel(name, version),
@@ -158,6 +160,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       close: async (graceMs) => {
         plane.markDraining();
         const cutOff = await Promise.all(closers.map((close) => close(graceMs)));
+        // Nobody waits for what is still being computed for those that were cut off.
+        const retired = registry.close();
+        if (cutOff.every((count) => count === 0)) await retired;
         await stopThreads();
         return cutOff.reduce((sum, count) => sum + count, 0);
       },
