@@ -24,7 +24,7 @@ const conv = (out: number, stride: 1 | 2 = 1): ConvLayer => ({ out, stride });
 
 /** Many images and few epochs: what a network has seen often, it is too sure of. About five minutes each on two cores. */
 const RECIPES: Readonly<Record<string, Recipe>> = {
-  small: { layers: [conv(12, 2), conv(24, 2), conv(24), conv(32, 2)], epochs: 6, images: 80_000 },
+  small: { layers: [conv(16, 2), conv(24, 2), conv(32), conv(32, 2)], epochs: 8, images: 80_000 },
   big: { layers: [conv(16), conv(32, 2), conv(48), conv(64, 2), conv(64)], epochs: 8, images: 20_000 },
 };
 const BATCH = 64;
