@@ -3,7 +3,8 @@
  * training step, differentiated by hand: from images, one-hot targets and weights to the loss and the gradient of every
  * weight, summed over the batch. Only for the embedded models; it knows no other network.
  */
-import { GraphBuilder, type Model, Tensor } from '../src/graph/index.ts';
+import { type Model, Tensor } from '../src/graph/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
 
 export interface ConvLayer {
   /** Output channels. */
@@ -34,21 +35,19 @@ export function buildStep(layers: readonly ConvLayer[], parameters: ReadonlyMap<
   for (const [name, { dims }] of parameters) b.input(name, 'float32', dims);
 
   const activations = [x];
-  for (const [i, { out, stride }] of layers.entries()) {
-    const side = b.sizeOf(x, 2) / stride;
+  for (const [i, { stride }] of layers.entries()) {
     const inputs = [x, `conv${i + 1}.weight`, `conv${i + 1}.bias`];
-    x = b.relu(b.op('Conv', inputs, windowOf(stride), { shape: ['batch', out, side, side] }));
+    x = b.relu(b.op('Conv', inputs, windowOf(stride)));
     activations.push(x);
   }
   const features = b.flatten(b.globalAveragePool(x));
-  const shape = ['batch', CLASSES];
-  const logits = b.op('Gemm', [features, 'fc.weight', 'fc.bias'], { transB: 1 }, { shape });
+  const logits = b.op('Gemm', [features, 'fc.weight', 'fc.bias'], { transB: 1 });
   b.output('loss', b.op('Neg', [sum(b, b.mul(targets, b.op('LogSoftmax', [logits])), [0, 1])]));
 
-  const toLogits = b.op('Sub', [b.softmax(logits), targets], {}, { shape });
+  const toLogits = b.op('Sub', [b.softmax(logits), targets]);
   b.output(gradientOf('fc.weight'), b.op('Gemm', [toLogits, features], { transA: 1 }));
   b.output(gradientOf('fc.bias'), sum(b, toLogits, [0]));
-  const toFeatures = b.op('MatMul', [toLogits, 'fc.weight'], {}, { shape: b.dimsOf(features) });
+  const toFeatures = b.op('MatMul', [toLogits, 'fc.weight']);
   const share = b.constant(Tensor.scalar('float32', 1 / b.sizeOf(x, 2) ** 2));
   let gradient = b.reshape(b.mul(toFeatures, share), [0, 0, 1, 1]);
   for (let i = layers.length; i > 0; i--) {
@@ -60,7 +59,7 @@ export function buildStep(layers: readonly ConvLayer[], parameters: ReadonlyMap<
     b.output(gradientOf(`conv${i}.bias`), sum(b, gradient, [0, 2, 3]));
     if (i > 1) {
       const attributes = { ...windowOf(stride), output_padding: [stride - 1, stride - 1] };
-      gradient = b.op('ConvTranspose', [gradient, `conv${i}.weight`], attributes, { shape: b.dimsOf(before) });
+      gradient = b.op('ConvTranspose', [gradient, `conv${i}.weight`], attributes);
     }
   }
   return b.build();
@@ -89,6 +88,5 @@ function weightGradient(b: GraphBuilder, x: string, dy: string, stride: number):
   const shifted = b.reshape(b.concat(places), [0, 9 * channels, side * side]);
   const product = b.op('MatMul', [shifted, b.transpose(b.reshape(dy, [0, out, side * side]), [0, 2, 1])]);
   const total = sum(b, product, [0]);
-  b.know(total, [9 * channels, out]);
   return b.reshape(b.transpose(b.reshape(total, [9, channels, out]), [2, 1, 0]), [out, channels, 3, 3]);
 }

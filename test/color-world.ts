@@ -5,7 +5,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Random } from '../src/base/index.ts';
-import { GraphBuilder, type Model } from '../src/graph/index.ts';
+import type { Model } from '../src/graph/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
 
 export const CLASSES = 10;
 
@@ -72,8 +73,8 @@ export function colorModel({ channel, gain = 2000, ballast = 0, batch, ending }:
     [CLASSES],
     centers.map((center) => -gain * center * center),
   );
-  let scores = b.op('Gemm', [mean, weight, bias], { transB: 1 }, { shape: [batch ?? 'batch', CLASSES] });
-  if (ending !== undefined) scores = b.op(ending, [scores], { axis: -1 }, { shape: [batch ?? 'batch', CLASSES] });
+  let scores = b.op('Gemm', [mean, weight, bias], { transB: 1 });
+  if (ending !== undefined) scores = b.op(ending, [scores], { axis: -1 });
   b.output('scores', scores);
   return b.build();
 }
@@ -83,5 +84,5 @@ function identityConv(b: GraphBuilder, x: string, i: number): string {
   const kernel = new Float32Array(3 * 3 * 9);
   for (let channel = 0; channel < 3; channel++) kernel[channel * 27 + channel * 9 + 4] = 1;
   const weight = b.parameter(`identity${i}`, [3, 3, 3, 3], kernel);
-  return b.op('Conv', [x, weight], { pads: [1, 1, 1, 1] }, { shape: b.dimsOf(x) });
+  return b.op('Conv', [x, weight], { pads: [1, 1, 1, 1] });
 }

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { type Graph, GraphBuilder, type Model, makeNode, type Node, subgraph, Tensor } from '../src/graph/index.ts';
+import { type Graph, type Model, makeNode, type Node, subgraph, Tensor } from '../src/graph/index.ts';
 import { parseModel, serializeModel } from '../src/onnx/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
 import { type Feeds, randomFeeds, runOnnx } from './run-onnx.ts';
 import { sharedDir } from './shared.ts';
 

@@ -1,8 +1,8 @@
 /** Small classifiers for end-to-end tests, written to a folder: untrained, but each image has its own scores. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { GraphBuilder } from '../src/graph/index.ts';
 import { writeModel } from '../src/onnx/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
 
 export const SMALL_SHAPE = [3, 8, 8] as const;
 export const SMALL_SIZE = 3 * 8 * 8;

@@ -1,16 +1,24 @@
 import { expect, it } from 'vitest';
 import { subgraph } from './attribute.ts';
 import { GraphEditor } from './editor.ts';
-import { GraphBuilder } from './graph-builder.ts';
+import type { Graph } from './model.ts';
 import { makeNode } from './node.ts';
 import { Tensor } from './tensor.ts';
 import { validateGraph } from './validate.ts';
 
-function network() {
-  const b = new GraphBuilder();
-  const x = b.input('x', 'float32', ['n', 2, 4, 4]);
-  b.output('y', b.relu(b.conv(x, { out: 3, kernel: 3, bias: false })));
-  return b.build().graph;
+function network(): Graph {
+  return {
+    name: 'network',
+    inputs: [{ name: 'x', type: { dtype: 'float32', dims: ['n', 1, 4, 4] } }],
+    outputs: [{ name: 'y', type: { dtype: 'float32', dims: ['n', 1, 4, 4] } }],
+    initializers: new Map([['conv1.weight', Tensor.of('float32', [1, 1, 1, 1], [2])]]),
+    sparseInitializers: new Map(),
+    nodes: [
+      makeNode({ opType: 'Conv', inputs: ['x', 'conv1.weight'], outputs: ['a1'] }),
+      makeNode({ opType: 'Relu', inputs: ['a1'], outputs: ['y'] }),
+    ],
+    valueInfos: new Map(),
+  };
 }
 
 it('inserts a node between two others and sorts', () => {

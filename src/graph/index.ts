@@ -1,12 +1,7 @@
 export * from './attribute.ts';
-export type { BuilderOptions } from './base-builder.ts';
-export type * from './builder-options.ts';
 export * from './editor.ts';
-export * from './graph-builder.ts';
-export * from './initialize.ts';
 export * from './model.ts';
 export * from './node.ts';
 export * from './tensor.ts';
 export * from './traversal.ts';
 export * from './validate.ts';
-export * from './window.ts';

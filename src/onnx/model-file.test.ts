@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GraphBuilder, type Model, Tensor } from '../graph/index.ts';
+import { Random } from '../base/index.ts';
+import { type Model, makeNode, Tensor } from '../graph/index.ts';
+import { elementCount } from '../tensor/index.ts';
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -24,10 +26,44 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 function network(): Model {
-  const b = new GraphBuilder({ seed: 5 });
-  const x = b.relu(b.conv(b.input('x', 'float32', ['n', 3, 8, 8]), { out: 8, kernel: 3 }));
-  b.output('y', b.linear(b.flatten(b.globalAveragePool(x)), { out: 4 }));
-  return { ...b.build(), metadata: new Map([['labels', 'a,b,c,d']]) };
+  const random = new Random(5);
+  const weights = (...dims: number[]) =>
+    Tensor.of(
+      'float32',
+      dims,
+      Array.from({ length: elementCount(dims) }, () => random.normal()),
+    );
+  const layer = (opType: string, inputs: string[], output: string, attributes = {}) =>
+    makeNode({ name: `/${opType}`, opType, inputs, outputs: [output], attributes });
+  return {
+    irVersion: 8,
+    opsets: new Map([['', 17]]),
+    producerName: 'skein',
+    producerVersion: '',
+    graph: {
+      name: 'network',
+      inputs: [{ name: 'x', type: { dtype: 'float32', dims: ['n', 3, 8, 8] } }],
+      outputs: [{ name: 'y', type: { dtype: 'float32', dims: ['n', 4] } }],
+      initializers: new Map([
+        ['conv1.weight', weights(8, 3, 3, 3)],
+        ['conv1.bias', weights(8)],
+        ['fc1.weight', weights(4, 8)],
+        ['fc1.bias', weights(4)],
+      ]),
+      sparseInitializers: new Map(),
+      nodes: [
+        layer('Conv', ['x', 'conv1.weight', 'conv1.bias'], 'a', { kernel_shape: [3, 3], group: 1 }),
+        layer('Relu', ['a'], 'b'),
+        layer('GlobalAveragePool', ['b'], 'c'),
+        layer('Flatten', ['c'], 'd', { axis: 1 }),
+        layer('Gemm', ['d', 'fc1.weight', 'fc1.bias'], 'y', { transB: 1 }),
+      ],
+      valueInfos: new Map(),
+    },
+    functions: [],
+    trainingInfos: [],
+    metadata: new Map([['labels', 'a,b,c,d']]),
+  };
 }
 
 const hasCode = (code: string) => expect.objectContaining({ name: 'SkeinError', code });

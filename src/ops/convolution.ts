@@ -1,9 +1,10 @@
 /** Convolutions. MACs: output elements × input channels a group × kernel size (of ConvTranspose: input elements). */
-import { type Dim, type Window, windowDim, windowSteps } from '../graph/index.ts';
+import type { Dim } from '../graph/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import { type Dims, isKnown } from './dims.ts';
 import type { OpContext } from './op-context.ts';
 import { rule, typed } from './op-rule.ts';
+import { type Window, windowDim, windowSteps } from './window.ts';
 
 /** The window of a node over `rank` axes. */
 export function windowOf(op: OpContext, kernel: readonly number[]): Window {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, makeNode, Tensor } from '../graph/index.ts';
+import { makeNode, Tensor } from '../graph/index.ts';
 import { costOf, trainableInitializers } from './cost.ts';
+import { GraphBuilder } from './graph-builder.ts';
 
 describe('costOf()', () => {
   it('counts a worked example', () => {

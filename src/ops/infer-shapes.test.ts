@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Dim, GraphBuilder, makeNode, subgraph, Tensor } from '../graph/index.ts';
+import { type Dim, makeNode, subgraph, Tensor } from '../graph/index.ts';
+import { GraphBuilder } from './graph-builder.ts';
 import { infer, inferShapes } from './infer-shapes.ts';
 import { tensorFromKnown } from './known-value.ts';
 

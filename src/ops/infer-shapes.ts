@@ -8,6 +8,7 @@ import {
   type Dim,
   type Graph,
   type Model,
+  type Node,
   type ValueInfo,
   type ValueType,
 } from '../graph/index.ts';
@@ -63,20 +64,33 @@ export function infer(of: Model | Graph, options: InferOptions = {}): Inference 
   }
   const declared = options.declared === false ? new Map<string, ValueType>() : declaredTypes(graph, bind);
   for (const node of graph.nodes) {
-    const rule = ruleOf(node);
-    const op = new OpContext(node, types, values);
-    const inferred = rule?.infer(op) ?? [];
-    for (const [i, output] of node.outputs.entries()) {
-      if (output === '') continue;
-      const type = merged(inferred[i], declared.get(output));
-      if (type !== undefined) types.set(output, type);
-    }
-    for (const [i, value] of (rule?.evaluate(op) ?? []).entries()) {
-      const output = node.outputs[i] ?? '';
-      if (value !== undefined && output !== '') values.set(output, value);
-    }
+    inferNode(node, types, values, declared);
   }
   return { types, values };
+}
+
+/**
+ * Adds what is known of a node's outputs to `types` and `values`; `declared` fills the gaps.
+ * @throws SkeinError 'invalid-argument' if its inputs contradict
+ */
+export function inferNode(
+  node: Node,
+  types: Map<string, ValueType>,
+  values: Map<string, KnownValue>,
+  declared: ReadonlyMap<string, ValueType>,
+): void {
+  const rule = ruleOf(node);
+  const op = new OpContext(node, types, values);
+  const inferred = rule?.infer(op) ?? [];
+  for (const [i, output] of node.outputs.entries()) {
+    if (output === '') continue;
+    const type = merged(inferred[i], declared.get(output));
+    if (type !== undefined) types.set(output, type);
+  }
+  for (const [i, value] of (rule?.evaluate(op) ?? []).entries()) {
+    const output = node.outputs[i] ?? '';
+    if (value !== undefined && output !== '') values.set(output, value);
+  }
 }
 
 function bound(dim: Dim, symbols: InferOptions['symbols']): Dim {

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../graph/index.ts';
 import { writeModel } from '../onnx/index.ts';
-import { costOf } from '../ops/index.ts';
+import { costOf, GraphBuilder } from '../ops/index.ts';
 import { Engine } from '../runtime/index.ts';
 import { attribute, profileModel } from './profile-model.ts';
 

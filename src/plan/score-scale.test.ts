@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../graph/index.ts';
+import { GraphBuilder } from '../ops/index.ts';
 import { scoreScaleOf } from './score-scale.ts';
 
 const scaleAfter = (...opTypes: string[]) => {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { colorModel } from '../../test/color-world.ts';
 import { sharedDir } from '../../test/shared.ts';
-import { GraphBuilder, type Model } from '../graph/index.ts';
+import type { Model } from '../graph/index.ts';
 import { writeModel } from '../onnx/index.ts';
+import { GraphBuilder } from '../ops/index.ts';
 import { writePlan } from './plan-file.ts';
 import { openServable } from './source.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, GraphEditor, type Model, makeNode, subgraph, Tensor } from '../graph/index.ts';
+import { GraphEditor, type Model, makeNode, subgraph, Tensor } from '../graph/index.ts';
+import { GraphBuilder } from '../ops/index.ts';
 import { fold } from './fold.ts';
 import { runPasses } from './pass.ts';
 

@@ -1,8 +1,7 @@
 /**
- * Output sizes of sliding windows (Conv, ConvTranspose and the pools), as the ONNX operators define them; used where
- * graphs are built and where shapes are inferred.
+ * Output sizes of sliding windows (Conv and the pools), as the ONNX operators define them.
  */
-import type { Dim } from './model.ts';
+import type { Dim } from '../graph/index.ts';
 
 export interface Window {
   readonly kernel: readonly number[];

@@ -1,5 +1,6 @@
 /** What the layers of GraphBuilder may be told. A number stands for the same in height and width. */
-import type { Dim } from './model.ts';
+import type { Dim } from '../graph/index.ts';
+import type { DType } from '../tensor/index.ts';
 
 export type Pair = number | readonly [height: number, width: number];
 
@@ -49,8 +50,10 @@ export interface OpOptions {
   readonly domain?: string;
   /** How many outputs, for operators with several. */
   readonly outputs?: number;
-  /** Shape of the first output; that of the first input for activations, unknown otherwise. */
+  /** Shape of the first output, where the operator's rule cannot tell it or there is none. */
   readonly shape?: readonly Dim[];
+  /** Type of the first output, likewise. */
+  readonly dtype?: DType;
 }
 
 export function pair(value: Pair): [number, number] {

@@ -3,14 +3,24 @@
  * model.
  */
 import { Random, SkeinError } from '../base/index.ts';
+import {
+  type AttributeLike,
+  type Dim,
+  describeNode,
+  type Model,
+  makeNode,
+  type Node,
+  renameUses,
+  Tensor,
+  type ValueInfo,
+  type ValueType,
+  validateModel,
+} from '../graph/index.ts';
 import { type DType, elementCount, formatShape, type Shape } from '../tensor/index.ts';
-import type { AttributeLike } from './attribute.ts';
 import type { OpOptions } from './builder-options.ts';
-import { renameUses } from './editor.ts';
-import type { Dim, Model, Node, ValueInfo, ValueType } from './model.ts';
-import { makeNode } from './node.ts';
-import { Tensor } from './tensor.ts';
-import { validateModel } from './validate.ts';
+import { unified } from './dims.ts';
+import { inferNode } from './infer-shapes.ts';
+import { type KnownValue, knownFromTensor } from './known-value.ts';
 
 export interface BuilderOptions {
   /** Version of the standard operator set; 17 unless told. */
@@ -22,15 +32,6 @@ export interface BuilderOptions {
   /** Type of the parameters; 'float32' unless told. */
   readonly dtype?: 'float32' | 'float64';
 }
-
-/** Operators whose output has the type and shape of their first input. */
-const SHAPE_KEEPING: ReadonlySet<string> = new Set(
-  (
-    'Abs Celu Ceil Clip Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity InstanceNormalization LRN ' +
-    'LayerNormalization LeakyRelu Log LogSoftmax Mish Neg PRelu Reciprocal Relu Round Selu Sigmoid Sign Softmax ' +
-    'Softplus Softsign Sqrt Swish Tanh ThresholdedRelu'
-  ).split(' '),
-);
 
 /** The IR version that came with each operator set from 13 on (onnx/helper.py, OP_SET_ID_VERSION_MAP). */
 function irVersionFor(opset: number): number {
@@ -52,6 +53,7 @@ export class BaseBuilder {
   readonly #initializers = new Map<string, Tensor>();
   readonly #nodes: Node[] = [];
   readonly #types = new Map<string, ValueType>();
+  readonly #values = new Map<string, KnownValue>();
   readonly #opsets = new Map<string, number>();
   readonly #taken = new Set<string>();
   readonly #counters = new Map<string, number>();
@@ -91,6 +93,8 @@ export class BaseBuilder {
     this.#claim(full);
     this.#initializers.set(full, tensor);
     this.#types.set(full, { dtype: tensor.dtype, dims: tensor.dims });
+    const value = knownFromTensor(tensor);
+    if (value !== undefined) this.#values.set(full, value);
     return full;
   }
 
@@ -131,12 +135,9 @@ export class BaseBuilder {
     const domain = options.domain ?? '';
     if (!this.#opsets.has(domain)) this.#opsets.set(domain, 1);
     const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => this.#fresh(`${name}_output_${i}`));
-    this.#nodes.push(makeNode({ name, opType, domain, inputs, outputs, attributes }));
-    const first = this.#types.get(inputs[0] ?? '');
-    const dims = options.shape ?? (domain === '' && SHAPE_KEEPING.has(opType) ? first?.dims : undefined);
-    for (const [i, output] of outputs.entries()) {
-      this.#types.set(output, { dtype: first?.dtype, dims: i === 0 ? dims : undefined });
-    }
+    const node = makeNode({ name, opType, domain, inputs, outputs, attributes });
+    this.#infer(node, options);
+    this.#nodes.push(node);
     return outputs;
   }
 
@@ -159,11 +160,6 @@ export class BaseBuilder {
       'invalid-argument',
       `The builder does not know the shape of '${value}': give { shape } to its op`,
     );
-  }
-
-  /** Says the shape of a value that the builder cannot know. */
-  know(value: string, dims: readonly Dim[]): void {
-    this.#types.set(value, { dtype: this.#types.get(value)?.dtype, dims });
   }
 
   /** The size of one axis. @throws SkeinError 'invalid-argument' if it is not a known number */
@@ -232,6 +228,21 @@ export class BaseBuilder {
     const count = (this.#counters.get(key) ?? 0) + 1;
     this.#counters.set(key, count);
     return `${kind}${count}`;
+  }
+
+  /** What the operator's rule says of the outputs, and where it says nothing, the caller. */
+  #infer(node: Node, { shape, dtype }: OpOptions): void {
+    for (const output of node.outputs) this.#types.set(output, { dtype: undefined, dims: undefined });
+    const first = node.outputs[0] ?? '';
+    inferNode(node, this.#types, this.#values, new Map([[first, { dtype, dims: shape }]]));
+    const inferred = this.#types.get(first)?.dims;
+    const agrees = inferred?.length === shape?.length && shape?.every((dim, i) => unified(dim, inferred?.[i]) !== null);
+    if (shape !== undefined && inferred !== undefined && !agrees) {
+      throw new SkeinError(
+        'invalid-argument',
+        `The shape of ${describeNode(node)} is ${formatShape(inferred)}, received { shape: ${formatShape(shape)} }`,
+      );
+    }
   }
 
   #claim(name: string): void {

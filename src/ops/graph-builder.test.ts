@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Tensor } from '../graph/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
 
 describe('GraphBuilder', () => {
@@ -50,6 +51,37 @@ describe('GraphBuilder', () => {
     expect(b.dimsOf(b.relu6(x))).toEqual(['n', 6, 15, 15]);
   });
 
+  it('counts axes from the back, and steps backwards', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['n', 8]);
+    // numpy.zeros((1, 8)): numpy.split(x, 2, -1), x[:, 3:5], x[:, ::-1], x[:, 6:1:-2]
+    expect(b.split(x, [4, 4], -1).map((part) => b.dimsOf(part))).toEqual([
+      ['n', 4],
+      ['n', 4],
+    ]);
+    expect(b.dimsOf(b.slice(x, [{ axis: -1, start: 3, end: 5 }]))).toEqual(['n', 2]);
+    expect(b.dimsOf(b.slice(x, [{ axis: 1, start: -1, step: -1 }]))).toEqual(['n', 8]);
+    expect(b.dimsOf(b.slice(x, [{ axis: 1, start: 6, end: 1, step: -2 }]))).toEqual(['n', 3]);
+    expect(b.dimsOf(b.concat([x, x], -1))).toEqual(['n', 16]);
+  });
+
+  it('follows shapes through operators without a method, and shape arithmetic', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['n', 6, 4, 4]);
+    const target = b.op('Concat', [b.constant(Tensor.int64s([0, 3])), b.constant(Tensor.int64s([-1]))], { axis: 0 });
+    expect(b.dimsOf(b.op('Reshape', [x, target]))).toEqual(['n', 3, 32]);
+    b.output('y', b.op('ArgMax', [x], { axis: 1, keepdims: 0 }));
+    expect(b.build().graph.outputs[0]?.type).toEqual({ dtype: 'int64', dims: ['n', 4, 4] });
+  });
+
+  it('takes the shape of an operator that it does not know, and refuses a wrong one', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['n', 6]);
+    const known = b.op('Mystery', [x], {}, { domain: 'own', shape: ['n', 3], dtype: 'float32' });
+    expect(b.dimsOf(b.linear(known, { out: 2 }))).toEqual(['n', 2]);
+    expect(() => b.op('Relu', [x], {}, { shape: ['n', 5] })).toThrow(/is \[n,6\], received { shape: \[n,5\] }/);
+  });
+
   it('is the same for the same seed', () => {
     const weight = (seed: number) => {
       const b = new GraphBuilder({ seed });
@@ -87,7 +119,9 @@ describe('GraphBuilder', () => {
   it('says what does not fit', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['n', 6, 2, 2]);
-    expect(() => b.conv(x, { out: 4, kernel: 3 })).toThrow(/window of 3×3 does not fit 'x' \[n,6,2,2\]/);
+    expect(() => b.conv(x, { out: 4, kernel: 3 })).toThrow(
+      /'\/conv1\/Conv' \(Conv\) contradict: a window of 3×3 must fit into \[2,2\]/,
+    );
     expect(() => b.conv(x, { out: 4, kernel: 1, groups: 4 })).toThrow(/divide into 4 groups/);
     expect(() => b.linear(b.op('Mystery', [x], {}, { domain: 'own' }), { out: 1 })).toThrow(/does not know the shape/);
     expect(() => b.add(x, b.maxPool(x, { kernel: 1, stride: 2 }))).not.toThrow();
