@@ -5,13 +5,12 @@
  */
 import { stat } from 'node:fs/promises';
 import { SkeinError } from '../base/index.ts';
+import type { ImageShape } from '../data/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { BufferPool, Engine, LoadedModel, TensorInfo } from '../runtime/index.ts';
 import { elementCount, formatShape } from '../tensor/index.ts';
 import type { ScoreScale } from './predictor.ts';
 import { scoreScaleOf } from './score-scale.ts';
-
-export type ImageShape = readonly [channels: number, height: number, width: number];
 
 export interface ClassifierExpectation {
   /** Decides dimensions that the model leaves open, and must equal those that it fixes. */

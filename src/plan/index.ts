@@ -2,7 +2,7 @@ export { buildPredictor } from './build-predictor.ts';
 export { type Calibration, type CalibrationOptions, type CurvePoint, calibrate, type PairRecord } from './calibrate.ts';
 export { CascadePredictor } from './cascade-predictor.ts';
 export { matchClasses } from './class-order.ts';
-export { Classifier, type ClassifierExpectation, type ClassifierScores, type ImageShape } from './classifier.ts';
+export { Classifier, type ClassifierExpectation, type ClassifierScores } from './classifier.ts';
 export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';

@@ -2,15 +2,12 @@
  * A plan in memory: what a classifier takes, what its classes are called, and the tree of models that answers. The file
  * form of it is plan-file.ts.
  */
-import type { ImageShape } from './classifier.ts';
+import type { Preprocessing } from '../data/index.ts';
 
 /** What the models of a plan take: float32 [batch, C, H, W], (RGB / 255 − mean) / std a channel. */
-export interface PlanInput {
+export interface PlanInput extends Preprocessing {
   /** The name under which the input is served. */
   readonly name: string;
-  readonly shape: ImageShape;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
 }
 
 export interface ModelNode {

@@ -7,10 +7,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, SkeinError } from '../base/index.ts';
+import type { ImageShape } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
 import { readModel } from '../onnx/index.ts';
 import { formatShape } from '../tensor/index.ts';
-import type { ImageShape } from './classifier.ts';
 import type { Plan } from './plan.ts';
 import { PLAN_FILE, readPlan } from './plan-file.ts';
 
