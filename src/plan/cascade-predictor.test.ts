@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fakeModel, image } from '../../test/fake-model.ts';
 import { predictorContract } from '../../test/predictor-contract.ts';
+import { SkeinError } from '../base/index.ts';
 import { CascadePredictor } from './cascade-predictor.ts';
 import { ModelPredictor } from './model-predictor.ts';
 import type { ScoreScale } from './predictor.ts';
@@ -44,6 +45,26 @@ describe('CascadePredictor', () => {
     // The big model's gain is 2: its logits are ln 4.
     expect(scores.data[3 + 1]).toBeCloseTo(Math.log(4), 5);
     expect(scores.data[0]).toBeCloseTo(Math.log(8), 5);
+  });
+
+  it('does not count rows that a model refuses', async () => {
+    const full = new SkeinError('queue-full', 'full');
+    const model = { ...fakeModel(1), run: async () => Promise.reject(full) };
+    const cascade = new CascadePredictor(
+      'root',
+      new ModelPredictor('root.cascade.small', model),
+      new ModelPredictor('root.cascade.big', fakeModel(2)),
+      0.7,
+    );
+    await expect(cascade.predict(batch([1, 2, 3]))).rejects.toBe(full);
+    expect([cascade, ...cascade.children].map(({ rows }) => rows)).toEqual([0, 0, 0]);
+  });
+
+  it('refuses two predictors of different numbers of classes', () => {
+    const big = new ModelPredictor('root.cascade.big', { ...fakeModel(1), classes: 4 });
+    expect(() => new CascadePredictor('root', model('root.cascade.small', 1), big, 0.7)).toThrow(
+      'root.cascade.big must score 3 classes, as root.cascade.small does, received 4',
+    );
   });
 
   it('keeps a row whose confidence equals the threshold', async () => {

@@ -2,6 +2,7 @@
  * A `cascade` node, the Yin-Yang paper's pair (section III): the small predictor answers, and the rows of which it is
  * unsure, and only those, go on to the big one as one new batch. Both may be cascades themselves.
  */
+import { SkeinError } from '../base/index.ts';
 import { confidenceOf, probabilitiesOf } from './confidence.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from './predictor.ts';
 
@@ -16,8 +17,17 @@ export class CascadePredictor implements Predictor {
   readonly confidence: number;
   #rows = 0;
 
-  /** @param confidence 0 to 1 */
+  /**
+   * @param confidence 0 to 1
+   * @throws SkeinError 'invalid-argument' if the two score different numbers of classes
+   */
   constructor(path: string, small: Predictor, big: Predictor, confidence: number) {
+    if (small.classes !== big.classes) {
+      throw new SkeinError(
+        'invalid-argument',
+        `${big.path} must score ${small.classes} classes, as ${small.path} does, received ${big.classes}`,
+      );
+    }
     this.path = path;
     this.children = [small, big];
     this.classes = small.classes;
@@ -33,8 +43,9 @@ export class CascadePredictor implements Predictor {
     const [small, big] = this.children;
     const { count } = batch;
     const { classes } = this;
-    this.#rows += count;
     const first = await small.predict(batch, context);
+    // Not before: rows that the small one refuses never came in, and would make its share look small.
+    this.#rows += count;
     const unsure: number[] = [];
     for (let row = 0; row < count; row++) {
       // Written so that a confidence of NaN, from a row whose scores are not numbers, goes on too.

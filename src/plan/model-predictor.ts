@@ -52,7 +52,6 @@ export class ModelPredictor implements Predictor {
       );
     }
     if (context.signal?.aborted) throw new SkeinError('cancelled', `${this.path}: the request was cancelled`);
-    this.#rows += count;
     const data = new Float32Array(count * this.classes);
     const chunks = Math.max(1, Math.ceil(count / this.#maxBatch));
     // Chunks of one size, so that no thread is left with a small one at the end.
@@ -63,6 +62,7 @@ export class ModelPredictor implements Predictor {
     }
     // All of them, since the batch is the caller's again when this settles.
     for (const run of await Promise.allSettled(runs)) if (run.status === 'rejected') throw run.reason;
+    this.#rows += count;
     return { count, data, answeredBy: new Array<string>(count).fill(this.path) };
   }
 

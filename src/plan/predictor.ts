@@ -39,7 +39,7 @@ export interface Predictor {
   readonly classes: number;
   readonly scale: ScoreScale;
   readonly children: readonly Predictor[];
-  /** Rows that it has been asked for since it was built; the ratio to the root's is its share. */
+  /** Rows that it has let in and not refused since it was built; the ratio to the root's is its share. */
   readonly rows: number;
   /**
    * Class scores of every row, in the order of the rows. The batch is only read until the promise settles.
