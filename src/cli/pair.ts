@@ -186,7 +186,7 @@ function describe({ plan, small, big, recorded, calibration }: Report): string {
 
 function whyNot({ picked, bigAccuracy }: Calibration, maxDrop: number): string {
   if (picked === undefined) {
-    return `No threshold is sure to keep ${percent(bigAccuracy - maxDrop, 2)} of the images right: allow a --max-drop, calibrate on more images, or take a better small model; no plan was written`;
+    return `No threshold keeps ${percent(bigAccuracy - maxDrop, 2)} of the images right: allow a --max-drop, or take a better small model; no plan was written`;
   }
   return `No threshold pays: at ${picked.threshold}, the lowest that keeps the accuracy, ${percent(picked.share)} go on and the pair is ${picked.speedup.toFixed(2)} times as fast as the big model alone; no plan was written`;
 }

@@ -1,5 +1,6 @@
 /** One line on a terminal that says how far long work has come and how long it still takes; silent elsewhere. */
 
+const CLEAR = '\r\x1b[2K';
 const REDRAW_MS = 100;
 /** Before this the rate says little. */
 const ESTIMATE_AFTER_MS = 1000;
@@ -23,6 +24,7 @@ export class Progress {
     this.#terminal = terminal;
     this.#now = now;
     this.#start = now();
+    if (terminal.isTTY === true) process.once('SIGINT', this.#interrupted);
   }
 
   /** Says that `done` of the total are done. */
@@ -33,13 +35,20 @@ export class Progress {
     const elapsed = now - this.#start;
     const left =
       elapsed > ESTIMATE_AFTER_MS && done > 0 ? `, ${duration((elapsed / done) * (this.#total - done))} left` : '';
-    this.#terminal.write(`\r\x1b[2K${this.#label} ${done}/${this.#total}${left}`);
+    this.#terminal.write(`${CLEAR}${this.#label} ${done}/${this.#total}${left}`);
   };
 
   /** Takes the line away. */
   end(): void {
-    if (this.#terminal.isTTY === true) this.#terminal.write('\r\x1b[2K');
+    process.off('SIGINT', this.#interrupted);
+    if (this.#terminal.isTTY === true) this.#terminal.write(CLEAR);
   }
+
+  // Ctrl-C leaves no half line behind; 130 is the shell's code for it.
+  readonly #interrupted = (): void => {
+    this.end();
+    process.exit(130);
+  };
 }
 
 function duration(ms: number): string {

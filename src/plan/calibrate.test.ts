@@ -63,10 +63,16 @@ describe('calibrate()', () => {
     expect(picked?.threshold).toBe(0.9);
   });
 
-  it('picks nothing where agreement on few rows is all there is', () => {
-    const { picked, warnings } = calibrate(recordOf(repeat(20, [0.9, 1, 1])), COSTS);
-    expect(picked).toBeUndefined();
+  it('takes the most cautious threshold, and warns, where agreement on few rows is all there is', () => {
+    const rows = [...repeat(10, [0.9, 1, 1]), ...repeat(10, [0.7, 1, 1])];
+    const { picked, warnings } = calibrate(recordOf(rows), COSTS);
+    expect(picked).toMatchObject({ threshold: 0.8, share: 0.5, passes: false });
     expect(warnings[0]).toContain('differ on only 0 of 20 images');
+    expect(warnings[1]).toContain('no threshold is sure enough');
+  });
+
+  it('picks nothing where the small model is worse from the first', () => {
+    expect(calibrate(recordOf(repeat(100, [0.9, 0, 1])), COSTS).picked).toBeUndefined();
   });
 
   it('never keeps a row whose confidence is not a number', () => {

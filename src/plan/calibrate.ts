@@ -61,7 +61,10 @@ export interface Calibration {
   readonly differing: number;
   /** A point for every threshold that makes a difference, from high to low. */
   readonly curve: readonly CurvePoint[];
-  /** What the rule picks; undefined where no threshold passes. */
+  /**
+   * What the rule picks; where nothing passes, the point with the best lower bound of those that measured well enough,
+   * with a warning; undefined where there is none.
+   */
   readonly picked: CurvePoint | undefined;
   readonly warnings: readonly string[];
 }
@@ -85,12 +88,18 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
   const bigAccuracy = mean(record.bigRight);
   const curve = tradeOff(record, bigAccuracy, options, -maxDrop);
   const passing = curve.filter(({ passes }) => passes);
+  const likely = passing.length > 0 ? undefined : likeliest(curve, bigAccuracy - maxDrop);
   let differing = 0;
   for (let row = 0; row < rows; row++) if (record.smallRight[row] !== record.bigRight[row]) differing++;
   const warnings: string[] = [];
   if (differing < FEW_DIFFERING) {
     warnings.push(
       `the models differ on only ${differing} of ${rows} images, too few to tell which threshold is safe: calibrate on more images`,
+    );
+  }
+  if (likely !== undefined) {
+    warnings.push(
+      'no threshold is sure enough to keep the accuracy, so the likeliest was taken: calibrate on more images to be surer',
     );
   }
   const smallGap = mean(record.confidence) - smallAccuracy;
@@ -100,7 +109,16 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
       `both models are right as often as they are sure (${percent(smallAccuracy)} and ${percent(bigAccuracy)}), as networks are on images that they were trained on: unless these are other images, calibrate on held-out ones`,
     );
   }
-  return { rows, smallAccuracy, bigAccuracy, differing, curve, picked: passing.at(-1), warnings };
+  return { rows, smallAccuracy, bigAccuracy, differing, curve, picked: passing.at(-1) ?? likely, warnings };
+}
+
+/** The first of equals, which is the most cautious. */
+function likeliest(curve: readonly CurvePoint[], target: number): CurvePoint | undefined {
+  let best: CurvePoint | undefined;
+  for (const point of curve) {
+    if (point.accuracy >= target && (best === undefined || point.lowerBound > best.lowerBound)) best = point;
+  }
+  return best;
 }
 
 function tradeOff(

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { quantile } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
+import { feedsOf, type Model } from '../graph/index.ts';
 import { readModel } from '../onnx/index.ts';
 import { costOf } from '../ops/index.ts';
 import type { Engine } from '../runtime/index.ts';
@@ -189,7 +190,7 @@ async function costs(
   const nodes: NodeReport[] = [];
   for (const { node, path } of modelsOf(plan.root)) {
     const [model, { size }] = await Promise.all([readModel(node.file), stat(node.file)]);
-    const { params, macs } = costOf(model);
+    const { params, macs } = costOf(model, { inputShapes: imageShapes(model, plan) });
     const latencyMs = latencies.get(path) ?? Number.NaN;
     nodes.push({
       path,
@@ -201,4 +202,13 @@ async function costs(
     });
   }
   return nodes;
+}
+
+/** One image where the model leaves the batch open, since it may leave the image's size open too. */
+function imageShapes(model: Model, plan: Plan): Record<string, readonly number[]> {
+  const shapes = feedsOf(model.graph).map(({ name, type }) => {
+    const batch = type?.dims?.[0];
+    return [name, [typeof batch === 'number' ? batch : 1, ...plan.input.shape]] as const;
+  });
+  return Object.fromEntries(shapes);
 }
