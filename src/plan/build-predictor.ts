@@ -4,45 +4,40 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { CascadePredictor } from './cascade-predictor.ts';
-import type { ModelNode, Plan, PlanNode } from './plan.ts';
+import { type ChildField, type CompositeNode, type ModelNode, mapChildren, type Plan, type PlanNode } from './plan.ts';
 import type { Predictor } from './predictor.ts';
 
+/** How each kind joins the predictors of its children. */
+const JOINS: {
+  readonly [Kind in CompositeNode['kind']]: (
+    node: Extract<PlanNode, { kind: Kind }>,
+    path: string,
+    children: { readonly [Field in ChildField<Kind>]: Predictor },
+  ) => Predictor;
+} = {
+  cascade: ({ confidence }, path, { small, big }) => new CascadePredictor(path, small, big, confidence),
+};
+
 /**
- * Opens every model of the plan, one after another, and joins them.
+ * Opens every model of the plan, one after another, and joins them. What was opened already when something fails is the
+ * caller's to close.
  * @param openModel makes the predictor of a `model` node; `path` is the node's place in the plan
- * @param closeModel called for what was opened already if a later model fails
- * @throws SkeinError whatever `openModel` throws; 'invalid-argument' if a model's scores do not fit the labels
+ * @throws SkeinError whatever `openModel` throws; 'invalid-argument' if the scores do not fit the labels or each other
  */
-export async function buildPredictor<Leaf extends Predictor>(
+export async function buildPredictor(
   plan: Plan,
-  openModel: (node: ModelNode, path: string) => Promise<Leaf>,
-  closeModel?: (leaf: Leaf) => Promise<void>,
+  openModel: (node: ModelNode, path: string) => Promise<Predictor>,
 ): Promise<Predictor> {
-  const opened: Leaf[] = [];
-  const build = async (node: PlanNode, path: string): Promise<Predictor> => {
-    switch (node.kind) {
-      case 'model': {
-        const leaf = await openModel(node, path);
-        opened.push(leaf);
-        if (leaf.classes !== plan.labels.length) {
-          throw new SkeinError(
-            'invalid-argument',
-            `Cannot build plan '${plan.name}': ${path} must score ${plan.labels.length} classes, one a label, but '${node.file}' scores ${leaf.classes}`,
-          );
-        }
-        return leaf;
-      }
-      case 'cascade': {
-        const small = await build(node.small, `${path}.cascade.small`);
-        const big = await build(node.big, `${path}.cascade.big`);
-        return new CascadePredictor(path, small, big, node.confidence);
-      }
-    }
-  };
-  try {
-    return await build(plan.root, 'root');
-  } catch (error) {
-    if (closeModel !== undefined) await Promise.allSettled(opened.map(closeModel));
-    throw error;
+  const build = async (node: PlanNode, path: string): Promise<Predictor> =>
+    node.kind === 'model'
+      ? openModel(node, path)
+      : JOINS[node.kind](node, path, await mapChildren(node.kind, node, path, build));
+  const root = await build(plan.root, 'root');
+  if (root.classes !== plan.labels.length) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Cannot build plan '${plan.name}': root must score ${plan.labels.length} classes, one a label, received ${root.classes}`,
+    );
   }
+  return root;
 }

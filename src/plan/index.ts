@@ -7,7 +7,15 @@ export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
-export { type CascadeNode, type ModelNode, modelsOf, type Plan, type PlanInput, type PlanNode } from './plan.ts';
+export {
+  type CascadeNode,
+  type ModelNode,
+  modelsOf,
+  type PlacedModel,
+  type Plan,
+  type PlanInput,
+  type PlanNode,
+} from './plan.ts';
 export { PLAN_FILE, readPlan, sha256Of, writePlan } from './plan-file.ts';
 export {
   type ImageBatch,

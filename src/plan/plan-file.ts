@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep, win32 } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
-import type { ModelNode, Plan, PlanNode } from './plan.ts';
-import { type CascadeFile, checkPlanFile, type NodeFile, PLAN_VERSION } from './plan-schema.ts';
+import { type ModelNode, mapChildren, type Plan, type PlanNode } from './plan.ts';
+import { checkPlanFile, type NodeFile, PLAN_VERSION } from './plan-schema.ts';
 
 export const PLAN_FILE = 'plan.json';
 
@@ -50,13 +50,11 @@ type Fail = (code: SkeinError['code'], what: string) => SkeinError;
 
 async function loadNode(node: NodeFile, path: string, folder: string, fail: Fail): Promise<PlanNode> {
   if ('model' in node) return loadModel(node, path, folder, fail);
-  const { small, big, confidence } = node.cascade;
-  return {
-    kind: 'cascade',
-    small: await loadNode(small, `${path}.cascade.small`, folder, fail),
-    big: await loadNode(big, `${path}.cascade.big`, folder, fail),
-    confidence,
-  };
+  const kind = 'cascade';
+  const children = await mapChildren(kind, node[kind], path, (child: NodeFile, place) =>
+    loadNode(child, place, folder, fail),
+  );
+  return { kind, ...node[kind], ...children };
 }
 
 async function loadModel(
@@ -133,20 +131,14 @@ function readable(document: object): string {
 }
 
 async function fileNode(node: PlanNode, folder: string): Promise<NodeFile> {
-  switch (node.kind) {
-    case 'model': {
-      const path = relative(folder, node.file).split(sep).join('/');
-      if (!staysInside(folder, path)) {
-        throw new SkeinError(
-          'invalid-argument',
-          `The model '${node.file}' must be inside the plan's folder '${folder}'`,
-        );
-      }
-      return { model: path, sha256: node.sha256 ?? (await sha256Of(node.file)) };
-    }
-    case 'cascade': {
-      const [small, big] = await Promise.all([fileNode(node.small, folder), fileNode(node.big, folder)]);
-      return { cascade: { small, big, confidence: node.confidence } satisfies CascadeFile };
-    }
+  if (node.kind !== 'model') {
+    const { kind, ...fields } = node;
+    const children = await mapChildren(kind, fields, '', (child: PlanNode) => fileNode(child, folder));
+    return { [kind]: { ...fields, ...children } };
   }
+  const path = relative(folder, node.file).split(sep).join('/');
+  if (!staysInside(folder, path)) {
+    throw new SkeinError('invalid-argument', `The model '${node.file}' must be inside the plan's folder '${folder}'`);
+  }
+  return { model: path, sha256: node.sha256 ?? (await sha256Of(node.file)) };
 }

@@ -3,6 +3,7 @@
  * plan which uses it gets an answer of its own.
  */
 import { z } from 'zod';
+import { CHILD_FIELDS } from './plan.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -60,22 +61,13 @@ const cascadeSchema = z.strictObject({
 
 interface KindRule {
   readonly schema: z.ZodType;
-  /** The nodes below one that fits the schema: their places relative to it, and what stands there. */
-  readonly children: (node: { readonly cascade?: unknown }) => readonly (readonly [place: string, child: unknown])[];
+  /** Which fields of a node that fits the schema hold other nodes. */
+  readonly childFields: readonly string[];
 }
 
 const KIND_RULES: { readonly [Kind in NodeKind]: KindRule | 'not yet' } = {
-  model: { schema: modelSchema, children: () => [] },
-  cascade: {
-    schema: cascadeSchema,
-    children: (node) => {
-      const { small, big } = node.cascade as Record<string, unknown>;
-      return [
-        ['cascade.small', small],
-        ['cascade.big', big],
-      ];
-    },
-  },
+  model: { schema: modelSchema, childFields: [] },
+  cascade: { schema: cascadeSchema, childFields: CHILD_FIELDS.cascade },
   parallel: 'not yet',
   separable: 'not yet',
   select: 'not yet',
@@ -147,8 +139,9 @@ function checkNode(node: unknown, path: string, depthLeft: number): (Checked & {
   }
   const parsed = rule.schema.safeParse(node);
   if (!parsed.success) return { problem: describeIssue(parsed.error, node, path) };
-  for (const [place, child] of rule.children(node as object)) {
-    const wrong = checkNode(child, `${path}.${place}`, depthLeft - 1);
+  for (const field of rule.childFields) {
+    const child = (node as Record<string, Record<string, unknown>>)[kind]?.[field];
+    const wrong = checkNode(child, `${path}.${kind}.${field}`, depthLeft - 1);
     if (wrong !== undefined) return wrong;
   }
   return undefined;

@@ -3,7 +3,7 @@ import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import { SkeinError, writeFileAtomically } from '../base/index.ts';
 import { parseModel, readModel, writeModel } from '../onnx/index.ts';
-import { modelsOf, type Plan, type PlanNode } from './plan.ts';
+import { mapModels, modelsOf, type Plan } from './plan.ts';
 import { sha256Of, writePlan } from './plan-file.ts';
 
 /**
@@ -24,12 +24,8 @@ export async function savePlan(plan: Plan, directory: string): Promise<string> {
     taken.set(name, sha256);
     targets.set(node.file, await place(node.file, sha256, join(folder, name)));
   }
-  const moved = (node: PlanNode): PlanNode => {
-    if (node.kind === 'cascade') return { ...node, small: moved(node.small), big: moved(node.big) };
-    const target = targets.get(node.file);
-    return target === undefined ? node : { ...node, ...target };
-  };
-  return writePlan({ ...plan, root: moved(plan.root) }, folder);
+  const root = await mapModels(plan.root, async (node) => ({ ...node, ...targets.get(node.file) }));
+  return writePlan({ ...plan, root }, folder);
 }
 
 /** The name itself, or with a number where another model of this plan has it. */

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { mapModels, modelsOf, type PlanNode } from './plan.ts';
+
+const leaf = (file: string): PlanNode => ({ kind: 'model', file });
+const cascade = (small: PlanNode, big: PlanNode): PlanNode => ({ kind: 'cascade', small, big, confidence: 0.5 });
+
+describe('modelsOf()', () => {
+  it('says how many models a request may have gone through before each', () => {
+    const depths = (node: PlanNode) => [...modelsOf(node)].map(({ path, depth }) => [path, depth]);
+    expect(depths(leaf('a'))).toEqual([['root', 0]]);
+    expect(depths(cascade(leaf('a'), cascade(leaf('b'), leaf('c'))))).toEqual([
+      ['root.cascade.small', 0],
+      ['root.cascade.big.cascade.small', 1],
+      ['root.cascade.big.cascade.big', 2],
+    ]);
+    // The last is asked only after both models of the small cascade.
+    expect(depths(cascade(cascade(leaf('a'), leaf('b')), leaf('c')))).toEqual([
+      ['root.cascade.small.cascade.small', 0],
+      ['root.cascade.small.cascade.big', 1],
+      ['root.cascade.big', 2],
+    ]);
+  });
+});
+
+describe('mapModels()', () => {
+  it('changes the models and nothing else', async () => {
+    const before = cascade(leaf('a'), cascade(leaf('b'), leaf('c')));
+    const after = await mapModels(before, async (model, path) => ({ ...model, file: `${model.file} at ${path}` }));
+    expect(after).toEqual(
+      cascade(
+        leaf('a at root.cascade.small'),
+        cascade(leaf('b at root.cascade.big.cascade.small'), leaf('c at root.cascade.big.cascade.big')),
+      ),
+    );
+    expect(before).toEqual(cascade(leaf('a'), cascade(leaf('b'), leaf('c'))));
+  });
+});
