@@ -8,10 +8,6 @@ export function elementCount(shape: Shape): number {
   return count;
 }
 
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
-}
-
 /** `[3,32,32]`: how shapes stand in messages. */
 export function formatShape(shape: readonly (number | string | undefined)[]): string {
   return `[${shape.map((dimension) => dimension ?? '?').join(',')}]`;
