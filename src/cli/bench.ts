@@ -11,15 +11,8 @@ import {
   withAction,
   withData,
 } from './command.ts';
-import {
-  LOAD_PROTOCOLS,
-  type LoadProtocol,
-  type Measurement,
-  type MeasureOptions,
-  measureServer,
-  PAYLOADS,
-  type Payload,
-} from './load/index.ts';
+import type { Measurement, MeasureOptions } from './load/index.ts';
+import { LOAD_PROTOCOLS, type LoadProtocol, PAYLOADS, type Payload } from './load/words.ts';
 import { formatTable, ms, percent } from './table.ts';
 
 interface Options extends DataOptions, OutputOptions {
@@ -70,6 +63,7 @@ export function benchCommand(): Command {
     const { model, data, payload, requests, token } = options;
     const protocol = options.protocol ?? (url.protocol.startsWith('grpc') ? 'grpc' : 'http');
     checkWords(options, protocol, url);
+    const { measureServer } = await import('./load/index.ts');
     const durationMs = (options.duration ?? DEFAULT_SECONDS) * 1000;
     const steps = requests ?? Math.ceil(durationMs / 1000);
     const progress = output.progress(requests === undefined ? 'seconds' : 'requests', steps);

@@ -1,9 +1,11 @@
 /**
  * The frame of every command: shared options, exit codes (0 done, 1 failed, 2 the words of the call are off), errors as one
- * line, and what goes to which stream: results to standard output, everything else to standard error.
+ * line, and what goes to which stream: results to standard output, everything else to standard error. Commands import what
+ * they work with inside their actions, so that help and usage errors come at once.
  */
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../base/index.ts';
+import type { Dataset } from '../data/index.ts';
 import { Progress } from './progress.ts';
 
 /** A command that did its work and found that the answer is no: the message says why. */
@@ -136,6 +138,18 @@ export function withModelOptions(command: Command): Command {
     .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
     .option('--std <numbers>', 'of each channel, separated by commas', numberList)
     .option('--shape <c,h,w>', 'of the images, where the model leaves it open', numberList);
+}
+
+/** A warning; `skipped` is above 0. */
+export function skippedLine({ skipped, size, skippedNames }: Dataset): string {
+  return `${skipped} of ${size} images cannot be read and were left out: ${skippedNames.join(', ')}`;
+}
+
+/** Without the properties that were not given. */
+export function definedOnly<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 /** Reads an option that is a whole number from `least`. */

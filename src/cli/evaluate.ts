@@ -1,13 +1,14 @@
 /** `skein evaluate`: accuracy, latency, throughput and size of a model or plan. */
 import { Command } from 'commander';
-import { type Dataset, openData } from '../data/index.ts';
-import { type EvaluateReport, evaluate, openServable, type Servable } from '../plan/index.ts';
-import { Engine } from '../runtime/index.ts';
+import type { Dataset } from '../data/index.ts';
+import type { EvaluateReport, Servable } from '../plan/index.ts';
 import {
   type DataOptions,
+  definedOnly,
   type EngineFlags,
   type ModelOptions,
   type OutputOptions,
+  skippedLine,
   withAction,
   withData,
   withEngine,
@@ -22,8 +23,11 @@ export function evaluateCommand(): Command {
     .description('measure accuracy, latency, throughput and size')
     .argument('<model>', 'an .onnx file, a plan.json, or a folder that holds one');
   return withAction<Options>(withModelOptions(withEngine(withData(command))), async (output, [path = ''], options) => {
+    const { openData } = await import('../data/index.ts');
+    const { evaluate, openServable } = await import('../plan/index.ts');
+    const { Engine } = await import('../runtime/index.ts');
     const { data: source, split, limit, seed, workers, threads, labels, mean, std, shape } = options;
-    const servable = await openServable(path, { ...definedOnly({ labels, mean, std, shape }) });
+    const servable = await openServable(path, definedOnly({ labels, mean, std, shape }));
     const data = await openData(source, {
       ...definedOnly({ split, limit }),
       seed,
@@ -42,17 +46,6 @@ export function evaluateCommand(): Command {
       await data.close();
     }
   });
-}
-
-/** Without the properties that were not given. */
-export function definedOnly<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}
-
-export function skippedLine(data: Dataset): string {
-  return `${data.skipped} of ${data.size} images cannot be read and were left out: ${data.skippedNames.join(', ')}`;
 }
 
 function describe({ plan, preprocessingFrom, labelsFrom }: Servable, data: Dataset, report: EvaluateReport): string {

@@ -1,33 +1,21 @@
 /** `skein pair`: calibrates a cascade of a small and a big model and writes it as a plan. */
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
-import { openData } from '../data/index.ts';
-import {
-  type Calibration,
-  type CurvePoint,
-  calibrate,
-  isPlanPath,
-  openServable,
-  type Plan,
-  type RecordedPair,
-  recordPair,
-  type SourceOverrides,
-  savePlan,
-} from '../plan/index.ts';
-import { Engine } from '../runtime/index.ts';
+import type { Calibration, CurvePoint, Plan, RecordedPair, SourceOverrides } from '../plan/index.ts';
 import {
   CommandFailure,
   type DataOptions,
+  definedOnly,
   type EngineFlags,
   type ModelOptions,
   numberBetween,
   type OutputOptions,
+  skippedLine,
   withAction,
   withData,
   withEngine,
   withModelOptions,
 } from './command.ts';
-import { definedOnly, skippedLine } from './evaluate.ts';
 import { formatTable, ms, percent } from './table.ts';
 
 type Options = DataOptions &
@@ -44,6 +32,9 @@ export function pairCommand(): Command {
     .option('--max-drop <fraction>', "accuracy that may be lost against the big model's", numberBetween(0, 1), 0)
     .option('--name <name>', 'of the plan (default: that of the folder)');
   return withAction<Options>(withModelOptions(withEngine(withData(command))), async (output, paths, options) => {
+    const { openData } = await import('../data/index.ts');
+    const { calibrate, recordPair, savePlan } = await import('../plan/index.ts');
+    const { Engine } = await import('../runtime/index.ts');
     const { data: source, split, limit, seed, workers, threads, labels, mean, std, shape, maxDrop } = options;
     const [small, big] = await openBoth(paths as [string, string], definedOnly({ labels, mean, std, shape }));
     const data = await openData(source, { ...definedOnly({ split, limit }), seed, preferredSplits: ['val', 'train'] });
@@ -77,6 +68,7 @@ export function pairCommand(): Command {
 
 /** A bare model beside a plan takes its images as the plan does, unless told otherwise. */
 async function openBoth(paths: readonly [string, string], told: SourceOverrides): Promise<[Plan, Plan]> {
+  const { isPlanPath, openServable } = await import('../plan/index.ts');
   const arePlans = await Promise.all(paths.map(isPlanPath));
   const plans = await Promise.all(
     paths.map(async (path, i) => (arePlans[i] ? (await openServable(path)).plan : undefined)),

@@ -1,9 +1,9 @@
 /** `skein profile`: a row a layer of one model: shape, parameters, MACs, milliseconds. */
 import { Command } from 'commander';
-import { type ModelProfile, modelsOf, openServable, profileModel } from '../plan/index.ts';
-import { Engine } from '../runtime/index.ts';
+import type { ModelProfile } from '../plan/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import {
+  definedOnly,
   type EngineFlags,
   type ModelOptions,
   type OutputOptions,
@@ -13,7 +13,6 @@ import {
   withEngine,
   withModelOptions,
 } from './command.ts';
-import { definedOnly } from './evaluate.ts';
 import { count, formatTable, percent } from './table.ts';
 
 type Options = EngineFlags & ModelOptions & OutputOptions & { batch: number; runs: number };
@@ -25,6 +24,8 @@ export function profileCommand(): Command {
     .option('--batch <n>', 'images at a time', wholeNumber(1), 1)
     .option('--runs <n>', 'runs to take the mean of', wholeNumber(1), 50);
   return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
+    const { modelsOf, openServable, profileModel } = await import('../plan/index.ts');
+    const { Engine } = await import('../runtime/index.ts');
     const { batch, runs, workers = 1, threads, labels, mean, std, shape } = options;
     const { plan } = await openServable(path, definedOnly({ labels, mean, std, shape }));
     const [model, ...others] = [...modelsOf(plan.root)];

@@ -1,11 +1,11 @@
 /** `skein serve`: answers the Open Inference Protocol until it is told to stop. */
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { SkeinError } from '../base/index.ts';
-import { openServable } from '../plan/index.ts';
-import { type RunningServer, startServer } from '../serving/index.ts';
+import type { RunningServer } from '../serving/index.ts';
 import {
+  definedOnly,
   type EngineFlags,
   type ModelOptions,
   numberBetween,
@@ -16,7 +16,6 @@ import {
   withEngine,
   withModelOptions,
 } from './command.ts';
-import { definedOnly } from './evaluate.ts';
 import { skeinVersion } from './version.ts';
 
 interface ServeFlags {
@@ -56,7 +55,12 @@ export function serveCommand(): Command {
     .option('--port <n>', 'port of REST; 0 picks a free one', wholeNumber(0), 8000)
     .option('--grpc-port <n>', 'port of gRPC; 0 picks a free one', wholeNumber(0), 8001)
     .option('--no-grpc', 'serve REST only')
-    .option('--slo <ms>', '99th percentile of the latency to keep while batching', numberBetween(0.1, 1e6), 100)
+    .option(
+      '--slo <ms>',
+      'batch only so much that a batch and the one before it are done within this, 99 times of 100',
+      numberBetween(0.1, 1e6),
+      100,
+    )
     .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
     .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)
     .option('--decode-threads <n>', 'threads that decode images (default: half of the usable cores)', wholeNumber(1))
@@ -76,6 +80,9 @@ export function serveCommand(): Command {
         .default('info'),
     );
   return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
+    const { pino } = await import('pino');
+    const { openServable } = await import('../plan/index.ts');
+    const { startServer } = await import('../serving/index.ts');
     const logger = pino({ level: options.logLevel }, pino.destination(2));
     const tls = await readTls(options);
     const { labels, mean, std, shape, workers, threads, decodeThreads, token } = options;
@@ -145,7 +152,9 @@ function untilStopped(server: RunningServer, logger: Logger, drainMs: number): P
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    // Failures are in the log and in the repository index; the old versions go on serving.
-    process.on('SIGHUP', () => void server.reload());
+    // Failures of models are in the log and in the repository index; the old versions go on serving.
+    process.on('SIGHUP', () => {
+      server.reload().catch((error: unknown) => logger.error({ err: error }, 'cannot reload'));
+    });
   });
 }

@@ -1,4 +1,5 @@
 /** Text for people: aligned tables and numbers with their units. */
+export { percent } from '../plan/percent.ts';
 
 export interface Column {
   readonly title: string;
@@ -14,10 +15,6 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
       .join('  ')
       .trimEnd();
   return [line(columns.map(({ title }) => title)), ...rows.map(line)].join('\n');
-}
-
-export function percent(fraction: number, decimals = 1): string {
-  return `${(fraction * 100).toFixed(decimals)} %`;
 }
 
 export function ms(milliseconds: number | null): string {

@@ -21,6 +21,7 @@
  * and not on those, which is what the warning goes by.
  */
 import { mean, SkeinError } from '../base/index.ts';
+import { percent } from './percent.ts';
 
 /** What both models said of each labelled row. */
 export interface PairRecord {
@@ -166,8 +167,4 @@ function shortestBetween(low: number, high: number): number {
     if (rounded > low && rounded <= high) return rounded;
   }
   return high;
-}
-
-function percent(fraction: number): string {
-  return `${(fraction * 100).toFixed(1)} %`;
 }

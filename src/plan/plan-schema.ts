@@ -33,8 +33,8 @@ export interface PlanFile {
   readonly root: NodeFile;
 }
 
-export const NODE_KINDS = ['model', 'cascade', 'parallel', 'separable', 'select', 'remote'] as const;
-export type NodeKind = (typeof NODE_KINDS)[number];
+const NODE_KINDS = ['model', 'cascade', 'parallel', 'separable', 'select', 'remote'] as const;
+type NodeKind = (typeof NODE_KINDS)[number];
 
 // Every message below completes the sentence "<place> must be …, received …".
 const finite = z.number({ error: 'a number' });

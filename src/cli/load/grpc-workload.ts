@@ -11,8 +11,9 @@ import {
 import { frame, GrpcSocket } from './grpc-socket.ts';
 import { indexOfLargest } from './http-workload.ts';
 import type { Workload } from './load-connection.ts';
-import type { Payload, PayloadSet } from './payloads.ts';
+import type { PayloadSet } from './payloads.ts';
 import { labelsFrom, type ServerAddress, type Target } from './target.ts';
+import type { Payload } from './words.ts';
 
 /** @throws SkeinError 'invalid-argument' for the payload that only HTTP has */
 export function grpcInferenceWorkload(

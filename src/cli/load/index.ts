@@ -4,12 +4,11 @@ export { httpInferenceWorkload } from './inference-workload.ts';
 export type { Workload } from './load-connection.ts';
 export type { LoadResult } from './load-recorder.ts';
 export {
-  LOAD_PROTOCOLS,
-  type LoadProtocol,
   type Measurement,
   type MeasureOptions,
   measureServer,
 } from './measure-server.ts';
-export { loadPayloads, PAYLOADS, type Payload, type PayloadSet } from './payloads.ts';
+export { loadPayloads, type PayloadSet } from './payloads.ts';
 export { type LoadOptions, runLoad } from './run-load.ts';
 export { describeTarget } from './target.ts';
+export { LOAD_PROTOCOLS, type LoadProtocol, PAYLOADS, type Payload } from './words.ts';

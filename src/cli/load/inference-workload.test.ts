@@ -7,9 +7,10 @@ import type { Batch, Dataset } from '../../data/index.ts';
 import { openData } from '../../data/index.ts';
 import { indexOfLargest } from './http-workload.ts';
 import { httpInferenceWorkload } from './inference-workload.ts';
-import { loadPayloads, PAYLOADS } from './payloads.ts';
+import { loadPayloads } from './payloads.ts';
 import { runLoad } from './run-load.ts';
 import { describeTarget } from './target.ts';
+import { PAYLOADS } from './words.ts';
 
 const normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
 let server: FakeServer;

@@ -7,8 +7,9 @@ import {
   httpWorkload,
 } from './http-workload.ts';
 import type { Workload } from './load-connection.ts';
-import type { Payload, PayloadSet } from './payloads.ts';
+import type { PayloadSet } from './payloads.ts';
 import { authorization, type ServerAddress, type Target } from './target.ts';
+import type { Payload } from './words.ts';
 
 export function httpInferenceWorkload(
   server: ServerAddress,

@@ -3,13 +3,10 @@ import { type OpenOptions, openData, type Preprocessing } from '../../data/index
 import { describeGrpcTarget, grpcInferenceWorkload } from './grpc-workload.ts';
 import { httpInferenceWorkload } from './inference-workload.ts';
 import type { LoadResult } from './load-recorder.ts';
-import { loadPayloads, type Payload } from './payloads.ts';
+import { loadPayloads } from './payloads.ts';
 import { type LoadOptions, runLoad } from './run-load.ts';
 import { describeTarget, type ServerAddress, type Target } from './target.ts';
-
-export const LOAD_PROTOCOLS = ['http', 'grpc'] as const;
-
-export type LoadProtocol = (typeof LOAD_PROTOCOLS)[number];
+import type { LoadProtocol, Payload } from './words.ts';
 
 export interface MeasureOptions {
   readonly model: string;

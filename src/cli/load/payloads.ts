@@ -3,14 +3,7 @@ import { SkeinError } from '../../base/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import { matchClasses } from '../../plan/index.ts';
 import type { Target } from './target.ts';
-
-export const PAYLOADS = ['tensor', 'image', 'bytes'] as const;
-
-/**
- * tensor: normalised floats as a binary FP32 tensor; image: the image file as the body of classify; bytes: the image file
- * as a binary BYTES tensor.
- */
-export type Payload = (typeof PAYLOADS)[number];
+import type { Payload } from './words.ts';
 
 export interface PayloadSet {
   /** One an image: the bytes of its tensor, or its file. */

@@ -1,26 +1,20 @@
 /** What a load generator must know of the served model before it can build requests: asked of the server itself. */
 import { request } from 'undici';
 import { SkeinError } from '../../base/index.ts';
+import type { TensorMetadata } from '../../serving/protocol.ts';
 import { reasonOf } from './byte-connection.ts';
-
-export interface TensorSignature {
-  readonly name: string;
-  readonly datatype: string;
-  /** -1 for the batch dimension. */
-  readonly shape: readonly number[];
-}
 
 export interface Target {
   readonly model: string;
-  readonly input: TensorSignature;
-  readonly output: TensorSignature;
+  readonly input: TensorMetadata;
+  readonly output: TensorMetadata;
   /** Names of the classes in the order of the scores, where the server tells them. */
   readonly labels?: readonly string[];
 }
 
 interface Metadata {
-  readonly inputs?: readonly TensorSignature[];
-  readonly outputs?: readonly TensorSignature[];
+  readonly inputs?: readonly TensorMetadata[];
+  readonly outputs?: readonly TensorMetadata[];
 }
 
 /** A server of the Open Inference Protocol, and what it wants to see with each request. */
@@ -58,8 +52,8 @@ export function authorization(token: string | undefined): Record<string, string>
 async function labelsOf(
   server: ServerAddress,
   path: string,
-  input: TensorSignature,
-  output: TensorSignature,
+  input: TensorMetadata,
+  output: TensorMetadata,
 ): Promise<string[] | undefined> {
   const classes = output.shape.at(-1) ?? 0;
   const shape = [1, ...input.shape.slice(1)];
