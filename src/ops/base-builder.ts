@@ -7,6 +7,7 @@ import {
   type AttributeLike,
   type Dim,
   describeNode,
+  FreshNames,
   type Model,
   makeNode,
   type Node,
@@ -55,7 +56,7 @@ export class BaseBuilder {
   readonly #types = new Map<string, ValueType>();
   readonly #values = new Map<string, KnownValue>();
   readonly #opsets = new Map<string, number>();
-  readonly #taken = new Set<string>();
+  readonly #names = new FreshNames();
   readonly #counters = new Map<string, number>();
   #scope: readonly string[] = [];
 
@@ -81,7 +82,7 @@ export class BaseBuilder {
   /** Makes `value` a graph output under `name`. */
   output(name: string, value: string): void {
     if (!this.#types.has(value)) throw new SkeinError('invalid-argument', `The builder has no value '${value}'`);
-    if (this.#outputs.some((output) => output.name === name) || (this.#taken.has(name) && name !== value)) {
+    if (this.#outputs.some((output) => output.name === name) || (this.#names.has(name) && name !== value)) {
       throw new SkeinError('invalid-argument', `The builder has a value '${name}' already: choose another output name`);
     }
     this.#outputs.push({ name, value });
@@ -131,10 +132,12 @@ export class BaseBuilder {
         throw new SkeinError('invalid-argument', `The builder has no value '${input}' for ${opType}`);
       }
     }
-    const name = this.#fresh(['', ...this.#scope.flatMap((part) => part.split('.')), options.name ?? opType].join('/'));
+    const name = this.#names.make(
+      ['', ...this.#scope.flatMap((part) => part.split('.')), options.name ?? opType].join('/'),
+    );
     const domain = options.domain ?? '';
     if (!this.#opsets.has(domain)) this.#opsets.set(domain, 1);
-    const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => this.#fresh(`${name}_output_${i}`));
+    const outputs = Array.from({ length: options.outputs ?? 1 }, (_, i) => this.#names.make(`${name}_output_${i}`));
     const node = makeNode({ name, opType, domain, inputs, outputs, attributes });
     this.#infer(node, options);
     this.#nodes.push(node);
@@ -197,7 +200,7 @@ export class BaseBuilder {
       }
       renamed.set(value, name);
       nodes[made] = { ...node, outputs: node.outputs.map((output) => (output === value ? name : output)) };
-      nodes = nodes.map((each) => renameUses(each, value, name));
+      nodes = nodes.map((each) => renameUses(each, new Map([[value, name]])));
     }
     const model: Model = {
       irVersion: irVersionFor(this.opset),
@@ -246,14 +249,7 @@ export class BaseBuilder {
   }
 
   #claim(name: string): void {
-    if (this.#taken.has(name)) throw new SkeinError('invalid-argument', `The builder has a value '${name}' already`);
-    this.#taken.add(name);
-  }
-
-  #fresh(base: string): string {
-    let name = base;
-    for (let i = 1; this.#taken.has(name); i++) name = `${base}_${i}`;
-    this.#taken.add(name);
-    return name;
+    if (this.#names.has(name)) throw new SkeinError('invalid-argument', `The builder has a value '${name}' already`);
+    this.#names.take(name);
   }
 }

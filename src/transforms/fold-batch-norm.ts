@@ -85,7 +85,7 @@ function replace(editor: GraphEditor, found: Foldable, { usesOf }: Surroundings)
   const place = (name: string, base: string, tensor: Tensor): string => {
     // A parameter that another node uses too must stay as it is.
     if (name === '' || usesOf(name) > 1) return editor.addInitializer(base, tensor);
-    editor.initializers.set(name, tensor);
+    editor.setInitializer(name, tensor);
     return name;
   };
   const inputs = [

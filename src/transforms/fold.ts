@@ -19,7 +19,10 @@ export const fold: Pass = {
     const inference = infer(model, { declared: false });
     const editor = new GraphEditor(model.graph);
     foldConstants(model, editor, inference);
-    for (const node of editor.nodes) if (doesNothing(node, inference)) bypass(editor, node);
+    bypass(
+      editor,
+      editor.nodes.filter((node) => doesNothing(node, inference)),
+    );
     editor.removeUnused();
     return editor.changed ? { model: { ...model, graph: editor.build() }, changed: true } : { model, changed: false };
   },
@@ -33,7 +36,7 @@ function foldConstants(model: Model, editor: GraphEditor, inference: Inference):
     const tensors = made.map((name, i) => constantTensor(node, i, name, inference));
     if (!tensors.every((tensor) => tensor !== undefined)) continue;
     editor.removeNode(node);
-    for (const [i, name] of made.entries()) editor.initializers.set(name, tensors[i] as Tensor);
+    for (const [i, name] of made.entries()) editor.setInitializer(name, tensors[i] as Tensor);
   }
 }
 
@@ -54,26 +57,34 @@ function doesNothing(node: Node, inference: Inference): boolean {
   return isInactiveDropout(new OpContext(node, inference.types, inference.values));
 }
 
-/** Takes the node out: its users use its input. A graph output keeps its name, which then goes to what made the input. */
-function bypass(editor: GraphEditor, node: Node): void {
-  const [input, output] = [node.inputs[0], node.outputs[0]];
-  if (input === undefined || output === undefined) return;
+/**
+ * Takes the nodes, in the order of running, out: their users use their inputs. A graph output keeps its name, which then
+ * goes to what made the input.
+ */
+function bypass(editor: GraphEditor, idle: readonly Node[]): void {
   const outputs = new Set(editor.outputs.map(({ name }) => name));
-  // The node itself may have been changed by what was taken out before it.
-  const current = editor.nodes.find((each) => each.outputs[0] === output);
-  if (current === undefined) return;
-  const source = current.inputs[0] ?? input;
-  if (!outputs.has(output)) {
-    editor.removeNode(current);
-    editor.replaceUses(output, source);
-    return;
+  const newNames = new Map<string, string>();
+  // What stands for a value may itself have got the name of an output since.
+  const latest = (name: string): string => {
+    const next = newNames.get(name) ?? name;
+    return newNames.get(next) ?? next;
+  };
+  for (const node of idle) {
+    const [input, output] = [node.inputs[0], node.outputs[0]];
+    if (input === undefined || output === undefined) continue;
+    const source = latest(input);
+    if (outputs.has(output)) {
+      const producer = editor.producerOf(source);
+      if (producer === undefined || outputs.has(source)) continue;
+      const made = producer.outputs.map((name) => (name === source ? output : name));
+      editor.removeNode(node);
+      editor.replaceNode(producer, { ...producer, outputs: made });
+      newNames.set(source, output);
+    } else {
+      editor.removeNode(node);
+      newNames.set(output, source);
+    }
   }
-  const producer = editor.nodes.find((each) => each.outputs.includes(source));
-  if (producer === undefined || outputs.has(source)) return;
-  editor.removeNode(current);
-  editor.replaceNode(producer, {
-    ...producer,
-    outputs: producer.outputs.map((name) => (name === source ? output : name)),
-  });
-  editor.replaceUses(source, output);
+  for (const name of newNames.keys()) newNames.set(name, latest(name));
+  editor.replaceUses(newNames);
 }
