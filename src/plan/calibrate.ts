@@ -74,8 +74,11 @@ export interface Calibration {
 const Z = 0.8416;
 /** Fewer differing rows than this tell little. */
 const FEW_DIFFERING = 30;
-/** Networks are over-confident by a few points on images they have not seen; by less than this on those they have. */
-const SEEN_GAP = 0.01;
+/**
+ * Networks are over-confident on images that they have not seen, by a good part of their error; by less than this part on
+ * those that they have.
+ */
+const SEEN_GAP = 0.1;
 
 /** @throws SkeinError 'invalid-argument' where there are no rows or `maxDrop` is not between 0 and 1 */
 export function calibrate(record: PairRecord, options: CalibrationOptions): Calibration {
@@ -105,7 +108,7 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
   }
   const smallGap = mean(record.confidence) - smallAccuracy;
   const bigGap = mean(record.bigConfidence) - bigAccuracy;
-  if (smallGap < SEEN_GAP && bigGap < SEEN_GAP) {
+  if (smallGap < SEEN_GAP * (1 - smallAccuracy) && bigGap < SEEN_GAP * (1 - bigAccuracy)) {
     warnings.push(
       `both models are right as often as they are sure (${percent(smallAccuracy)} and ${percent(bigAccuracy)}), as networks are on images that they were trained on: unless these are other images, calibrate on held-out ones`,
     );

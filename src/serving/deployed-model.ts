@@ -86,7 +86,9 @@ export class DeployedModel implements Deployment {
     const statistics = new StatisticsCounter();
     const room = new WaitingRoom(parts.limits.queueRows);
     // A request may go through every model of the plan, and waits for at most one batch before each of its own.
-    const budgetMs = parts.limits.sloMs / (2 * [...modelsOf(plan.root)].length);
+    const models = [...modelsOf(plan.root)];
+    const depths = new Map(models.map(({ path, depth }) => [path, depth]));
+    const budgetMs = parts.limits.sloMs / (2 * models.length);
     try {
       const predictor = await buildPredictor(plan, async (node, path) => {
         const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
@@ -94,7 +96,7 @@ export class DeployedModel implements Deployment {
         const nodeMetrics = parts.metrics.node(path);
         const queue = new BatchQueue(classifier, parts.dispatcher, {
           path,
-          depth: path.split('.').filter((step) => step === 'big').length,
+          depth: depths.get(path) ?? 0,
           budgetMs,
           maxBatch: parts.limits.maxBatch,
           room,
