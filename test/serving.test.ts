@@ -285,9 +285,7 @@ it('close() under load answers all that was accepted, and lets nobody else in', 
       answered++;
     }
   });
-  await pause(150);
-  const before = answered;
-  expect(before).toBeGreaterThan(0);
+  while (answered < 20) await pause(10);
   const closing = running.close(5000);
   server = undefined;
   expect(await closing).toBe(0);
