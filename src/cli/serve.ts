@@ -59,7 +59,7 @@ export function serveCommand(): Command {
       '--slo <ms>',
       'batch only so much that a batch and the one before it are done within this, 99 times of 100',
       numberBetween(0.1, 1e6),
-      100,
+      250,
     )
     .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
     .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)

@@ -62,3 +62,13 @@ it('one stalled batch costs a step, not the size', () => {
   for (let i = 0; i < 120; i++) batch.observe(batch.size, 10);
   expect(batch.size).toBe(32);
 });
+
+it('does not shrink for stalls of the machine, which have nothing to do with the size', () => {
+  const random = new Random(2);
+  const batch = new AdaptiveBatchSize({ budgetMs: 50, max: 32 });
+  for (let i = 0; i < 2000; i++) {
+    const expectedMs = batch.size;
+    batch.observe(batch.size, random.uniform() < 0.1 ? 120 : expectedMs, expectedMs);
+  }
+  expect(batch.size).toBe(32);
+});

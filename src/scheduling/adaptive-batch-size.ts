@@ -19,6 +19,9 @@ export interface AdaptiveBatchSizeOptions {
   readonly backoff?: number;
 }
 
+/** A batch that took so many times what was expected was stalled. */
+const STALL = 2;
+
 export class AdaptiveBatchSize {
   readonly max: number;
   readonly budgetMs: number;
@@ -39,8 +42,13 @@ export class AdaptiveBatchSize {
     return Math.floor(this.#size);
   }
 
-  /** Tells how long a batch of `rows` took. */
-  observe(rows: number, tookMs: number): void {
+  /**
+   * Tells how long a batch of `rows` took.
+   * @param expectedMs what batches of so many rows take, where that is known: one that took far longer was held up by
+   * the machine, not by its size, and making batches smaller would only cost throughput
+   */
+  observe(rows: number, tookMs: number, expectedMs = 0): void {
+    if (expectedMs > 0 && tookMs > STALL * expectedMs) return;
     if (tookMs > this.budgetMs) {
       // One row cannot be made fewer: that it was slow (a cold start, a stalled machine) says nothing about batching.
       if (this.size > 1) this.#slowStart = false;

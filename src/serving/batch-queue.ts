@@ -221,7 +221,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     try {
       const { scores, computeMs } = await this.#runner.run(count, fill);
       const tookMs = this.#options.clock.now() - startedAt;
-      this.#size.observe(count, tookMs);
+      this.#size.observe(count, tookMs, this.#time.estimateMs(count));
       this.#time.observe(count, tookMs, this.#options.clock.now());
       this.#options.observer?.batch(count, computeMs);
       this.#scatter(segments, scores);

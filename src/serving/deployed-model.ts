@@ -21,7 +21,7 @@ import type { Deployment } from './registry.ts';
 import { StatisticsCounter } from './statistics.ts';
 
 export interface ServingLimits {
-  /** Milliseconds within which the 99th percentile of the answers should be. */
+  /** Milliseconds within which a batch and the one before it should be done, 99 times of 100. */
   readonly sloMs: number;
   readonly maxBatch: number;
   /** Rows that may wait before one model. */
