@@ -120,8 +120,8 @@ export interface EngineFlags {
 
 export function withEngine(command: Command): Command {
   return command
-    .option('--workers <n>', 'inference threads (default: one a usable core)', wholeNumber(1))
-    .option('--threads <n>', 'threads that one inference computes with (default: 1)', wholeNumber(1));
+    .option('--workers <n>', 'inference threads (default: one a usable core)', wholeNumber(1, MOST_THREADS))
+    .option('--threads <n>', 'threads that one inference computes with (default: 1)', wholeNumber(1, MOST_THREADS));
 }
 
 export interface ModelOptions {
@@ -152,12 +152,16 @@ export function definedOnly<T extends object>(options: T): { [K in keyof T]?: Ex
   };
 }
 
-/** Reads an option that is a whole number from `least`. */
-export function wholeNumber(least: number): (text: string) => number {
+/** Beyond any machine that this runs on, and short of exhausting one. */
+export const MOST_THREADS = 1024;
+
+/** Reads an option that is a whole number from `least` to `most`. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+    if (!/^\d+$/.test(text) || value > most || value < least) {
+      const upTo = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`;
+      throw new InvalidArgumentError(`Expected a whole number from ${least}${upTo}.`);
     }
     return value;
   };

@@ -7,6 +7,7 @@ import type { RunningServer } from '../serving/index.ts';
 import {
   definedOnly,
   type EngineFlags,
+  MOST_THREADS,
   type ModelOptions,
   numberBetween,
   type OutputOptions,
@@ -63,7 +64,11 @@ export function serveCommand(): Command {
     )
     .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
     .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)
-    .option('--decode-threads <n>', 'threads that decode images (default: half of the usable cores)', wholeNumber(1))
+    .option(
+      '--decode-threads <n>',
+      'threads that decode images (default: half of the usable cores)',
+      wholeNumber(1, MOST_THREADS),
+    )
     .addOption(
       new Option('--versions <which>', 'versions of each model to serve').choices(['latest', 'all']).default('latest'),
     )
@@ -89,7 +94,15 @@ export function serveCommand(): Command {
     const overrides = definedOnly({ labels, mean, std, shape });
     const server = await startServer({
       path,
-      openPlan: async (file) => (await openServable(file, overrides)).plan,
+      openPlan: async (file) => {
+        const { plan, preprocessingFrom, labelsFrom } = await openServable(file, overrides);
+        const { mean, std } = plan.input;
+        const told = { model: plan.name, mean, std, preprocessingFrom, labelsFrom };
+        // A guess that is wrong costs accuracy without any error.
+        if (preprocessingFrom === 'convention') logger.warn(told, 'nothing says how images are normalised: guessed');
+        else logger.info(told, 'preprocessing');
+        return plan;
+      },
       version: skeinVersion(),
       logger,
       host: options.host,

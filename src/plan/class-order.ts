@@ -2,20 +2,24 @@
 import { SkeinError } from '../base/index.ts';
 
 /**
- * For each class of the data the model's class: by name where both have the same names, by position where only their
- * number is the same (a model that calls its classes '0', '1', …).
- * @throws SkeinError 'invalid-argument' where not even that is
+ * For each class of the data the model's class: by name where the model has all of the data's names (a sample may lack
+ * some of the model's), by position where one side only numbers its classes ('0', '1', …) and there are as many.
+ * @throws SkeinError 'invalid-argument' otherwise, naming what does not match
  */
 export function matchClasses(classNames: readonly string[], labels: readonly string[]): Int32Array {
   const indexOf = new Map(labels.map((label, index) => [label, index]));
-  const sameNames = classNames.length === indexOf.size && indexOf.size === labels.length;
   const byName = classNames.map((name) => indexOf.get(name));
-  if (sameNames && byName.every((index) => index !== undefined) && new Set(byName).size === labels.length) {
-    return Int32Array.from(byName as number[]);
-  }
-  if (classNames.length === labels.length) return Int32Array.from(labels.keys());
+  const distinct = indexOf.size === labels.length && new Set(classNames).size === classNames.length;
+  if (distinct && byName.every((index) => index !== undefined)) return Int32Array.from(byName as number[]);
+  const numbered = areNumbers(classNames) || areNumbers(labels);
+  if (numbered && classNames.length === labels.length) return Int32Array.from(labels.keys());
+  const strangers = classNames.filter((name) => !indexOf.has(name)).slice(0, 3);
   throw new SkeinError(
     'invalid-argument',
-    `The data must have the model's ${labels.length} classes (${labels.slice(0, 3).join(', ')}, …), received ${classNames.length} (${classNames.slice(0, 3).join(', ')}, …)`,
+    `The data's classes must be among the model's ${labels.length} (${labels.slice(0, 3).join(', ')}, …), received ${classNames.length}, which it does not have: ${strangers.join(', ')}; name the model's classes with --labels, or the data's after them`,
   );
+}
+
+function areNumbers(names: readonly string[]): boolean {
+  return names.every((name) => /^\d+$/.test(name));
 }

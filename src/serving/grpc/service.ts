@@ -11,6 +11,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { SkeinError } from '../../base/index.ts';
 import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane } from '../protocol.ts';
 import { decodeMessage } from './decode-message.ts';
@@ -101,7 +102,7 @@ export function inferenceHandlers({ plane, modelControl, log }: ServiceOptions):
     ServerReady: unary(ServerReadyRequestSchema, method.serverReady.output, log, () => ({ ready: plane.ready() })),
     ServerMetadata: unary(ServerMetadataRequestSchema, method.serverMetadata.output, log, () => plane.serverMetadata()),
     ModelReady: unary(ModelReadyRequestSchema, method.modelReady.output, log, ({ name, version }) => ({
-      ready: plane.modelReady(name, version),
+      ready: readyOrUnknown(plane, name, version),
     })),
     ModelMetadata: unary(ModelMetadataRequestSchema, method.modelMetadata.output, log, ({ name, version }) =>
       plane.modelMetadata(name, version),
@@ -172,4 +173,14 @@ export function guarded(
       },
     ]),
   );
+}
+
+/** A client that waits for a model or version that does not exist yet is told no, as over HTTP it is told 404. */
+function readyOrUnknown(plane: DataPlane, name: string, version: string): boolean {
+  try {
+    return plane.modelReady(name, version);
+  } catch (error) {
+    if (error instanceof SkeinError && error.code === 'not-found') return false;
+    throw error;
+  }
 }
