@@ -71,6 +71,9 @@ export class WaitingRoom {
 export const PRIORITY_LEVELS = 10;
 export const DEFAULT_PRIORITY = 5;
 
+/** A timer set beyond this fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Waiting extends QueueEntry {
   readonly batch: ImageBatch;
   readonly signal: Cancellation | undefined;
@@ -337,7 +340,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     if (deadline >= this.#sweepAt) return;
     clearTimeout(this.#sweepTimer);
     this.#sweepAt = deadline;
-    const delay = Math.max(1, deadline - this.#options.clock.now() + 1);
+    const delay = Math.min(Math.max(1, deadline - this.#options.clock.now() + 1), LONGEST_TIMER_MS);
     this.#sweepTimer = setTimeout(() => {
       this.#sweepAt = Number.POSITIVE_INFINITY;
       this.#sweep();

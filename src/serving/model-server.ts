@@ -136,6 +136,12 @@ export class ModelServer implements DataPlane {
     const { plan, outputName } = deployment;
     return deployment.serve(clock, async () => {
       const rows = readImageRows(request.inputs, plan.input, this.#parts.maxRows);
+      if ((request.outputs?.length ?? 0) > 1) {
+        throw new SkeinError(
+          'invalid-argument',
+          `Model '${request.model}' has the one output '${outputName}', received a request for ${request.outputs?.length}`,
+        );
+      }
       for (const { name } of request.outputs ?? []) {
         if (name !== outputName) {
           throw new SkeinError(

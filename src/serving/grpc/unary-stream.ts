@@ -94,6 +94,7 @@ export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeade
 }
 
 function send(stream: ServerHttp2Stream, frame: Buffer): void {
+  if (stream.destroyed || stream.closed) return;
   frame[0] = 0;
   frame.writeUInt32BE(frame.length - PREFIX_BYTES, 1);
   stream.on('wantTrailers', () => stream.sendTrailers(TRAILERS));
@@ -103,7 +104,8 @@ function send(stream: ServerHttp2Stream, frame: Buffer): void {
 
 function refuse(stream: ServerHttp2Stream, error: unknown, log: Logger | undefined): void {
   const { code, details } = statusOf(error, log);
-  if (stream.destroyed) return;
+  // A stream that the client has reset is closed before it is destroyed, and answering it throws.
+  if (stream.destroyed || stream.closed) return;
   const status = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
   stream.respond({ ...ANSWER, ...status }, { endStream: true });
   // What the client still sends is read and forgotten.
