@@ -30,6 +30,8 @@ export interface QueueObserver {
   batch(rows: number, computeMs: number): void;
   /** The first rows of a request waited so long. */
   waited(queueMs: number): void;
+  /** A request was answered; the batches that held its rows took so long. */
+  answered(computeMs: number): void;
 }
 
 export interface BatchQueueOptions {
@@ -84,6 +86,7 @@ interface Waiting extends QueueEntry {
   /** Rows that have gone into batches, and rows that have been answered. */
   taken: number;
   answered: number;
+  computeMs: number;
   failed: boolean;
 }
 
@@ -159,6 +162,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
         reject,
         taken: 0,
         answered: 0,
+        computeMs: 0,
         failed: false,
       };
       const refusal = this.#refusal(request, now);
@@ -227,7 +231,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
       this.#size.observe(count, tookMs, this.#time.estimateMs(count));
       this.#time.observe(count, tookMs, this.#options.clock.now());
       this.#options.observer?.batch(count, computeMs);
-      this.#scatter(segments, scores);
+      this.#scatter(segments, scores, computeMs);
     } catch (error) {
       const failure = this.#failureOf(error);
       if (segments.length === 1 || failure.code === 'unavailable') {
@@ -248,18 +252,20 @@ export class BatchQueue implements Predictor, DispatchQueue {
     return new SkeinError('internal', `${this.path}: ${failure.message}`, { cause: failure });
   }
 
-  #scatter(segments: readonly Segment[], scores: Float32Array): void {
+  #scatter(segments: readonly Segment[], scores: Float32Array, computeMs: number): void {
     let row = 0;
     for (const { request, firstRow, count } of segments) {
       request.scores.set(scores.subarray(row * this.classes, (row + count) * this.classes), firstRow * this.classes);
       row += count;
       request.answered += count;
+      request.computeMs += computeMs;
       if (request.answered === request.batch.count && !request.failed) this.#finish(request);
     }
   }
 
   #finish(request: Waiting): void {
     const count = request.batch.count;
+    this.#options.observer?.answered(request.computeMs);
     request.resolve({ count, data: request.scores, answeredBy: new Array<string>(count).fill(this.path) });
   }
 

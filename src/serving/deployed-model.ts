@@ -16,7 +16,8 @@ import type { Engine } from '../runtime/index.ts';
 import { BatchQueue, WaitingRoom } from './batch-queue.ts';
 import type { DecodeQueue } from './decode-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { ModelMetrics, ModelReading } from './metrics.ts';
+import type { ModelReading, ServerMetrics } from './metrics.ts';
+import type { ModelCounts } from './model-counts.ts';
 import type { Deployment } from './registry.ts';
 import { StatisticsCounter } from './statistics.ts';
 
@@ -34,7 +35,7 @@ export interface DeployedModelParts {
   readonly images: DecodeQueue;
   readonly clock: Clock;
   readonly limits: ServingLimits;
-  readonly metrics: ModelMetrics;
+  readonly metrics: ServerMetrics;
 }
 
 export class DeployedModel implements Deployment {
@@ -43,7 +44,7 @@ export class DeployedModel implements Deployment {
   readonly plan: Plan;
   readonly predictor: Predictor;
   readonly statistics: StatisticsCounter;
-  readonly metrics: ModelMetrics;
+  readonly counts: ModelCounts;
   /** The name under which the scores go out: that of the first model's output. */
   readonly outputName: string;
   readonly maxBatch: number;
@@ -51,8 +52,10 @@ export class DeployedModel implements Deployment {
   readonly #classifiers: readonly Classifier[];
   readonly #images: DecodeQueue;
   readonly #room: WaitingRoom;
+  readonly #metrics: ServerMetrics;
   #inFlight = 0;
-  #retired: { readonly promise: Promise<void>; readonly idle: () => void } | undefined;
+  #retirement: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
 
   private constructor(
     name: string,
@@ -62,6 +65,7 @@ export class DeployedModel implements Deployment {
     queues: readonly BatchQueue[],
     classifiers: readonly Classifier[],
     statistics: StatisticsCounter,
+    counts: ModelCounts,
     room: WaitingRoom,
     parts: DeployedModelParts,
   ) {
@@ -72,7 +76,8 @@ export class DeployedModel implements Deployment {
     this.#queues = queues;
     this.#classifiers = classifiers;
     this.statistics = statistics;
-    this.metrics = parts.metrics;
+    this.counts = counts;
+    this.#metrics = parts.metrics;
     this.#images = parts.images;
     this.#room = room;
     this.outputName = classifiers[0]?.outputName ?? 'logits';
@@ -84,6 +89,7 @@ export class DeployedModel implements Deployment {
     const queues: BatchQueue[] = [];
     const classifiers: Classifier[] = [];
     const statistics = new StatisticsCounter();
+    const counts = parts.metrics.forModel(name, version);
     const room = new WaitingRoom(parts.limits.queueRows);
     // A request may go through every model of the plan, and waits for at most one batch before each of its own.
     const models = [...modelsOf(plan.root)];
@@ -93,7 +99,7 @@ export class DeployedModel implements Deployment {
       const predictor = await buildPredictor(plan, async (node, path) => {
         const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
         classifiers.push(classifier);
-        const nodeMetrics = parts.metrics.node(path);
+        const nodeMetrics = counts.node(path);
         const queue = new BatchQueue(classifier, parts.dispatcher, {
           path,
           depth: depths.get(path) ?? 0,
@@ -106,6 +112,7 @@ export class DeployedModel implements Deployment {
               statistics.executed(rows, computeMs);
               nodeMetrics.batch(rows, computeMs / 1000);
             },
+            answered: (computeMs) => statistics.computed(computeMs),
             waited: (queueMs) => {
               statistics.queued(queueMs);
               nodeMetrics.waited(queueMs / 1000);
@@ -115,10 +122,11 @@ export class DeployedModel implements Deployment {
         queues.push(queue);
         return queue;
       });
-      return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, room, parts);
+      return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, counts, room, parts);
     } catch (error) {
       for (const queue of queues) queue.close();
       await Promise.allSettled(classifiers.map((classifier) => classifier.unload()));
+      parts.metrics.release(name, version);
       throw error;
     }
   }
@@ -146,7 +154,7 @@ export class DeployedModel implements Deployment {
 
   /** Runs one request and counts it; the model outlives the request even if it is retired meanwhile. */
   async serve<T>(clock: Clock, answer: () => Promise<{ readonly rows: number; readonly value: T }>): Promise<T> {
-    if (this.#retired !== undefined) {
+    if (this.#retirement !== undefined) {
       throw new SkeinError('unavailable', `Model '${this.name}' version ${this.version} is being unloaded`);
     }
     this.#inFlight++;
@@ -155,37 +163,35 @@ export class DeployedModel implements Deployment {
       const { rows, value } = await answer();
       const tookMs = clock.now() - start;
       this.statistics.succeeded(rows, tookMs);
-      this.metrics.succeeded(rows, tookMs / 1000);
+      this.counts.succeeded(rows, tookMs / 1000);
       return value;
     } catch (error) {
       const tookMs = clock.now() - start;
       const code: ErrorCode = error instanceof SkeinError ? error.code : 'internal';
       this.statistics.failed(tookMs);
-      this.metrics.failed(code, tookMs / 1000);
+      this.counts.failed(code, tookMs / 1000);
       throw error;
     } finally {
       this.#inFlight--;
-      if (this.#inFlight === 0) this.#drained();
+      if (this.#inFlight === 0) this.#idle?.();
     }
   }
 
   /** Answers what was accepted, then frees the sessions. */
-  async retire(): Promise<void> {
-    if (this.#retired === undefined) {
-      let idle: () => void = () => {};
-      const promise = new Promise<void>((resolve) => {
-        idle = resolve;
-      });
-      this.#retired = { promise, idle };
-      if (this.#inFlight === 0) idle();
-    }
-    await this.#retired.promise;
-    for (const queue of this.#queues) queue.close();
-    await Promise.all(this.#classifiers.map((classifier) => classifier.unload()));
+  retire(): Promise<void> {
+    this.#retirement ??= this.#retire();
+    return this.#retirement;
   }
 
-  #drained(): void {
-    this.#retired?.idle();
+  async #retire(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    for (const queue of this.#queues) queue.close();
+    await Promise.all(this.#classifiers.map((classifier) => classifier.unload()));
+    this.#metrics.release(this.name, this.version);
   }
 
   reading(): ModelReading {

@@ -1,26 +1,11 @@
 /**
- * Prometheus metrics of the server, under names that end in their unit. What is counted on the way of every request is
- * bound to its labels once, when a model is loaded.
+ * Prometheus metrics of the server, under names that end in their unit. Nothing here is on the way of a request: those
+ * count in ModelCounts, and a scrape reads them.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { ERROR_CODES, type ErrorCode } from '../base/index.ts';
-
-const SECONDS = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
-const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
-
-/** The metrics of one model version. */
-export interface ModelMetrics {
-  succeeded(rows: number, seconds: number): void;
-  failed(code: ErrorCode, seconds: number): void;
-  decoded(seconds: number): void;
-  node(path: string): NodeMetrics;
-}
-
-/** The metrics of one `model` node of a plan. */
-export interface NodeMetrics {
-  batch(rows: number, computeSeconds: number): void;
-  waited(seconds: number): void;
-}
+import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import { ERROR_CODES } from '../base/index.ts';
+import type { BucketCounts } from './bucket-counts.ts';
+import { ModelCounts, type NodeCounts } from './model-counts.ts';
 
 /** What a scrape reads off a model version that is loaded. */
 export interface ModelReading {
@@ -36,153 +21,52 @@ export interface ModelReading {
   readonly inFlight: number;
 }
 
+type Labels = Readonly<Record<string, string>>;
+type Sample<Value> = readonly [labels: Labels, value: Value];
+
+interface CountedModel {
+  readonly labels: { readonly model: string; readonly version: string };
+  readonly counts: ModelCounts;
+  /** Deployments that count here: two while a version is loaded anew. */
+  users: number;
+}
+
 export class ServerMetrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter;
-  readonly #images: Counter;
-  readonly #failures: Counter;
-  readonly #duration: Histogram;
-  readonly #decode: Histogram;
-  readonly #queueTime: Histogram;
-  readonly #batchRows: Histogram;
-  readonly #compute: Histogram;
+  readonly #models = new Map<string, CountedModel>();
   readonly #deaths: Counter;
 
   /** @param read called at each scrape for the gauges */
   constructor(read: () => readonly ModelReading[]) {
-    const registers = [this.#registry];
-    const model = ['model', 'version'];
-    const node = [...model, 'node'];
-    this.#requests = new Counter({
-      name: 'skein_requests_total',
-      help: 'Requests answered, by outcome.',
-      labelNames: [...model, 'outcome'],
-      registers,
-    });
-    this.#images = new Counter({ name: 'skein_images_total', help: 'Images answered.', labelNames: model, registers });
-    this.#failures = new Counter({
-      name: 'skein_request_failures_total',
-      help: 'Requests that failed, by reason.',
-      labelNames: [...model, 'reason'],
-      registers,
-    });
-    this.#duration = new Histogram({
-      name: 'skein_request_duration_seconds',
-      help: 'From the arrival of a whole request to its answer.',
-      labelNames: [...model, 'outcome'],
-      buckets: SECONDS,
-      registers,
-    });
-    this.#decode = new Histogram({
-      name: 'skein_decode_duration_seconds',
-      help: 'Decoding the image files of a request, waiting included.',
-      labelNames: model,
-      buckets: SECONDS,
-      registers,
-    });
-    this.#queueTime = new Histogram({
-      name: 'skein_queue_duration_seconds',
-      help: 'Time that rows waited for a worker.',
-      labelNames: node,
-      buckets: SECONDS,
-      registers,
-    });
-    this.#batchRows = new Histogram({
-      name: 'skein_batch_size_rows',
-      help: 'Rows of a batch.',
-      labelNames: node,
-      buckets: ROWS,
-      registers,
-    });
-    this.#compute = new Histogram({
-      name: 'skein_compute_duration_seconds',
-      help: 'Time of a batch inside the engine.',
-      labelNames: node,
-      buckets: SECONDS,
-      registers,
-    });
+    this.#counters();
+    this.#histograms();
+    this.#gauges(read);
     this.#deaths = new Counter({
       name: 'skein_worker_deaths_total',
       help: 'Worker threads that died and were replaced.',
       labelNames: ['pool'],
-      registers,
-    });
-
-    const gauge = (name: string, help: string, labelNames: string[], collect: (self: Gauge) => void) => {
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          this.reset();
-          collect(this);
-        },
-      });
-    };
-    gauge('skein_requests_in_flight', 'Requests accepted and not answered yet.', model, (self) => {
-      for (const { model: name, version, inFlight } of read()) self.set({ model: name, version }, inFlight);
-    });
-    gauge('skein_node_share_ratio', 'Share of the images that a node of the plan was asked for.', node, (self) => {
-      for (const { model: name, version, nodes } of read()) {
-        const all = nodes[0]?.rows ?? 0;
-        for (const { path, rows } of nodes) self.set({ model: name, version, node: path }, all === 0 ? 0 : rows / all);
-      }
-    });
-    gauge('skein_queue_rows', 'Rows that wait for a worker.', node, (self) => {
-      for (const { model: name, version, nodes } of read()) {
-        for (const { path, waitingRows } of nodes) {
-          if (waitingRows !== undefined) self.set({ model: name, version, node: path }, waitingRows);
-        }
-      }
-    });
-    gauge('skein_adaptive_batch_size_rows', 'Rows that the next batch may have.', node, (self) => {
-      for (const { model: name, version, nodes } of read()) {
-        for (const { path, batchSize } of nodes) {
-          if (batchSize !== undefined) self.set({ model: name, version, node: path }, batchSize);
-        }
-      }
-    });
-    gauge('skein_resident_memory_bytes', 'Resident memory of the process.', [], (self) => {
-      self.set(process.memoryUsage.rss());
+      registers: [this.#registry],
     });
   }
 
-  forModel(model: string, version: string): ModelMetrics {
-    const labels = { model, version };
-    const ok = this.#requests.labels({ ...labels, outcome: 'ok' });
-    const failed = this.#requests.labels({ ...labels, outcome: 'failed' });
-    const images = this.#images.labels(labels);
-    const duration = this.#duration.labels({ ...labels, outcome: 'ok' });
-    const failedDuration = this.#duration.labels({ ...labels, outcome: 'failed' });
-    const decode = this.#decode.labels(labels);
-    const reasons = new Map(ERROR_CODES.map((reason) => [reason, this.#failures.labels({ ...labels, reason })]));
-    return {
-      succeeded: (rows, seconds) => {
-        ok.inc();
-        images.inc(rows);
-        duration.observe(seconds);
-      },
-      failed: (code, seconds) => {
-        failed.inc();
-        reasons.get(code)?.inc();
-        failedDuration.observe(seconds);
-      },
-      decoded: (seconds) => decode.observe(seconds),
-      node: (path) => {
-        const nodeLabels = { ...labels, node: path };
-        const batchRows = this.#batchRows.labels(nodeLabels);
-        const compute = this.#compute.labels(nodeLabels);
-        const queue = this.#queueTime.labels(nodeLabels);
-        return {
-          batch: (rows, computeSeconds) => {
-            batchRows.observe(rows);
-            compute.observe(computeSeconds);
-          },
-          waited: (seconds) => queue.observe(seconds),
-        };
-      },
-    };
+  /** Where a deployment counts; shared by those of the same version. */
+  forModel(model: string, version: string): ModelCounts {
+    const key = JSON.stringify([model, version]);
+    const known = this.#models.get(key);
+    if (known !== undefined) {
+      known.users++;
+      return known.counts;
+    }
+    const counts = new ModelCounts();
+    this.#models.set(key, { labels: { model, version }, counts, users: 1 });
+    return counts;
+  }
+
+  /** The deployment is gone: once no other counts there, its metrics go, too. */
+  release(model: string, version: string): void {
+    const key = JSON.stringify([model, version]);
+    const known = this.#models.get(key);
+    if (known !== undefined && --known.users === 0) this.#models.delete(key);
   }
 
   workerDied(pool: string): void {
@@ -192,4 +76,154 @@ export class ServerMetrics {
   async page(): Promise<{ readonly contentType: string; readonly body: string }> {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
+
+  #counters(): void {
+    this.#counter('skein_requests_total', 'Requests answered, by outcome.', ['outcome'], ({ counts }) => [
+      [{ outcome: 'ok' }, counts.requests],
+      [{ outcome: 'failed' }, ERROR_CODES.reduce((sum, code) => sum + counts.failures[code], 0)],
+    ]);
+    this.#counter('skein_images_total', 'Images answered.', [], ({ counts }) => [[{}, counts.images]]);
+    this.#counter('skein_request_failures_total', 'Requests that failed, by reason.', ['reason'], ({ counts }) =>
+      ERROR_CODES.map((reason) => [{ reason }, counts.failures[reason]]),
+    );
+  }
+
+  #histograms(): void {
+    const duration = 'From the arrival of a whole request to its answer.';
+    this.#histogram('skein_request_duration_seconds', duration, ({ counts }) => [
+      [{ outcome: 'ok' }, counts.okSeconds],
+      [{ outcome: 'failed' }, counts.failedSeconds],
+    ]);
+    const decode = 'Decoding the image files of a request, waiting included.';
+    this.#histogram('skein_decode_duration_seconds', decode, ({ counts }) => [[{}, counts.decodeSeconds]]);
+    const ofNodes =
+      (read: (node: NodeCounts) => BucketCounts) =>
+      ({ counts }: CountedModel): Sample<BucketCounts>[] =>
+        [...counts.nodes].map(([node, of]) => [{ node }, read(of)]);
+    const queue = 'Time that rows waited for a worker.';
+    this.#histogram(
+      'skein_queue_duration_seconds',
+      queue,
+      ofNodes(({ queueSeconds }) => queueSeconds),
+    );
+    this.#histogram(
+      'skein_batch_size_rows',
+      'Rows of a batch.',
+      ofNodes(({ batchRows }) => batchRows),
+    );
+    const compute = 'Time of a batch inside the engine.';
+    this.#histogram(
+      'skein_compute_duration_seconds',
+      compute,
+      ofNodes(({ computeSeconds }) => computeSeconds),
+    );
+  }
+
+  #gauges(read: () => readonly ModelReading[]): void {
+    const model = ['model', 'version'];
+    const node = [...model, 'node'];
+    this.#gauge('skein_requests_in_flight', 'Requests accepted and not answered yet.', model, () =>
+      read().map(({ model: name, version, inFlight }) => [{ model: name, version }, inFlight]),
+    );
+    const ofNodes =
+      (value: (node: ModelReading['nodes'][number], all: number) => number | undefined) => (): Sample<number>[] =>
+        read().flatMap(({ model: name, version, nodes }) =>
+          nodes.flatMap((each): Sample<number>[] => {
+            const sample = value(each, nodes[0]?.rows ?? 0);
+            return sample === undefined ? [] : [[{ model: name, version, node: each.path }, sample]];
+          }),
+        );
+    const share = 'Share of the images that a node of the plan was asked for.';
+    this.#gauge(
+      'skein_node_share_ratio',
+      share,
+      node,
+      ofNodes(({ rows }, all) => (all === 0 ? 0 : rows / all)),
+    );
+    this.#gauge(
+      'skein_queue_rows',
+      'Rows that wait for a worker.',
+      node,
+      ofNodes(({ waitingRows }) => waitingRows),
+    );
+    const size = 'Rows that the next batch may have.';
+    this.#gauge(
+      'skein_adaptive_batch_size_rows',
+      size,
+      node,
+      ofNodes(({ batchSize }) => batchSize),
+    );
+    // Under the name that Prometheus' own client libraries give it.
+    this.#gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', [], () => [
+      [{}, process.memoryUsage.rss()],
+    ]);
+  }
+
+  #counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: (model: CountedModel) => readonly Sample<number>[],
+  ): void {
+    const samples = () => this.#samples(read);
+    new Counter({
+      name,
+      help,
+      labelNames: ['model', 'version', ...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of samples()) this.inc(labels, value);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[], read: () => readonly Sample<number>[]): void {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.set(labels, value);
+      },
+    });
+  }
+
+  #histogram(name: string, help: string, read: (model: CountedModel) => readonly Sample<BucketCounts>[]): void {
+    const metric = {
+      name,
+      help,
+      // The registry asks for no more than this; its own Histogram cannot be given counts that were made elsewhere.
+      get: async () => ({
+        name,
+        help,
+        type: 'histogram',
+        aggregator: 'sum',
+        values: this.#samples(read).flatMap(([labels, counts]) => histogramLines(name, labels, counts)),
+      }),
+    };
+    this.#registry.registerMetric(metric as unknown as Metric);
+  }
+
+  #samples<Value>(read: (model: CountedModel) => readonly Sample<Value>[]): Sample<Value>[] {
+    return [...this.#models.values()].flatMap((model) =>
+      read(model).map(([labels, value]): Sample<Value> => [{ ...model.labels, ...labels }, value]),
+    );
+  }
+}
+
+function histogramLines(name: string, labels: Labels, counts: BucketCounts) {
+  const cumulative = counts.cumulative;
+  const all = cumulative.at(-1) ?? 0;
+  return [
+    ...[...counts.bounds, '+Inf'].map((le, i) => ({
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le },
+      value: cumulative[i] ?? all,
+    })),
+    { metricName: `${name}_sum`, labels, value: counts.sum },
+    { metricName: `${name}_count`, labels, value: all },
+  ];
 }

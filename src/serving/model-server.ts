@@ -153,7 +153,7 @@ export class ModelServer implements DataPlane {
       const context = this.#context(request, receivedAt);
       const prepared = rows.kind === 'tensor' ? rows.data : await deployment.decode(rows.files, context);
       deployment.statistics.prepared(clock.now() - receivedAt);
-      if (rows.kind === 'files') deployment.metrics.decoded((clock.now() - receivedAt) / 1000);
+      if (rows.kind === 'files') deployment.counts.decoded((clock.now() - receivedAt) / 1000);
       const scores = await deployment.predictor.predict({ count: rows.count, data: prepared }, context);
       const answeredAt = clock.now();
       const wanted = request.outputs?.length ? request.outputs : [{ name: outputName }];
@@ -177,7 +177,7 @@ export class ModelServer implements DataPlane {
       const context = this.#context(request, receivedAt);
       const data = await deployment.decode([request.image], context);
       deployment.statistics.prepared(clock.now() - receivedAt);
-      deployment.metrics.decoded((clock.now() - receivedAt) / 1000);
+      deployment.counts.decoded((clock.now() - receivedAt) / 1000);
       const scores = await deployment.predictor.predict({ count: 1, data }, context);
       const { labels } = deployment.plan;
       const probabilities = probabilitiesOf(scores.data, 0, labels.length, deployment.predictor.scale);

@@ -111,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         images,
         clock,
         limits,
-        metrics: metrics.forModel(name, version),
+        metrics,
       }),
   });
   const stopThreads = async () => {

@@ -20,13 +20,13 @@ const NEVER: DurationStatistics = { count: 0, ns: 0 };
 export class StatisticsCounter {
   readonly #success = new Duration();
   readonly #fail = new Duration();
-  readonly #queue = new Duration();
   readonly #input = new Duration();
-  readonly #infer = new Duration();
   readonly #output = new Duration();
   readonly #batches = new Map<number, Duration>();
   #lastInference = 0;
   #inferences = 0;
+  #queueMs = 0;
+  #inferMs = 0;
   #executions = 0;
 
   /** A request of `rows` images was answered, so long after it was received. */
@@ -40,8 +40,14 @@ export class StatisticsCounter {
     this.#fail.add(totalMs);
   }
 
+  /** What a request waited before one of the plan's models. */
   queued(ms: number): void {
-    this.#queue.add(ms);
+    this.#queueMs += ms;
+  }
+
+  /** The batches of one of the plan's models that a request was part of took so long. */
+  computed(ms: number): void {
+    this.#inferMs += ms;
   }
 
   /** Turning the request into rows for the model, decoding included. */
@@ -52,7 +58,6 @@ export class StatisticsCounter {
   /** One run of a model over a batch. */
   executed(rows: number, computeMs: number): void {
     this.#executions++;
-    this.#infer.add(computeMs);
     const batch = this.#batches.get(rows);
     if (batch === undefined) {
       const first = new Duration();
@@ -76,9 +81,10 @@ export class StatisticsCounter {
       inference_stats: {
         success: this.#success.snapshot,
         fail: this.#fail.snapshot,
-        queue: this.#queue.snapshot,
+        // Of requests, as Triton counts them: one that a cascade asks two models for is one.
+        queue: this.#perRequest(this.#queueMs),
         compute_input: this.#input.snapshot,
-        compute_infer: this.#infer.snapshot,
+        compute_infer: this.#perRequest(this.#inferMs),
         compute_output: this.#output.snapshot,
         cache_hit: NEVER,
         cache_miss: NEVER,
@@ -92,5 +98,9 @@ export class StatisticsCounter {
           compute_output: NEVER,
         })),
     };
+  }
+
+  #perRequest(ms: number): DurationStatistics {
+    return { count: this.#success.snapshot.count, ns: Math.round(ms * 1e6) };
   }
 }

@@ -10,7 +10,8 @@ import type { Cancellation } from '../../base/index.ts';
 import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane, InferResponse } from '../protocol.ts';
 import { sendError } from './error-response.ts';
-import { headerLengthOf, type OutputForm, parseInferBody, rawInferCall } from './infer-request.ts';
+import { InferBodies } from './infer-bodies.ts';
+import { headerLengthOf, type OutputForm, rawInferCall } from './infer-request.ts';
 import { encodeInferResponse } from './infer-response.ts';
 import { readBody } from './request-body.ts';
 
@@ -36,13 +37,14 @@ export type InferRoute = (
 ) => void;
 
 export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): InferRoute {
+  const bodies = new InferBodies(jsonDepth);
   return (request, response, model, version) => {
     const fail = (error: unknown): void => sendError(response, error, log);
     const answer = async (body: Buffer, headerLength: number | undefined): Promise<void> => {
       const { request: asked, form } =
         headerLength === 0
           ? rawInferCall(plane.modelMetadata(model, version), version, body)
-          : parseInferBody(model, version, body, headerLength, jsonDepth);
+          : bodies.parse(model, version, body, headerLength);
       asked.signal = goneSignal(response);
       await sendAnswer(
         response,
