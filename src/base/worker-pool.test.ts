@@ -5,9 +5,9 @@ import { WorkerPool } from './worker-pool.ts';
 const script = new URL('./worker-pool.test-worker.js', import.meta.url);
 let pool: WorkerPool<TestJob, number>;
 
-function start(size: number, workerData?: unknown): string[] {
+function start(size: number, workerData?: unknown, ahead = 0): string[] {
   const deaths: string[] = [];
-  pool = new WorkerPool({ name: 'test', script, size, workerData, onDeath: (reason) => deaths.push(reason) });
+  pool = new WorkerPool({ name: 'test', script, size, workerData, ahead, onDeath: (reason) => deaths.push(reason) });
   return deaths;
 }
 
@@ -50,6 +50,40 @@ it('fails a job whose thread dies twice, and answers the next', async () => {
   await expect(pool.run(() => ({ message: { kind: 'die' } }))).rejects.toMatchObject({ code: 'unavailable' });
   expect(deaths).toHaveLength(2);
   expect(await pool.run(() => ({ message: { kind: 'square', value: 4 } }))).toBe(16);
+});
+
+it('gives a busy thread as many jobs ahead as it should, and tells when it turns to each', async () => {
+  start(2, undefined, 1);
+  const events: string[] = [];
+  const job = (value: number) =>
+    pool
+      .run(
+        () => {
+          events.push(`made ${value}`);
+          return { message: { kind: 'square', value, delayMs: 5 } };
+        },
+        () => events.push(`started ${value}`),
+      )
+      .then(() => events.push(`answered ${value}`));
+  expect([pool.idle, pool.spare]).toEqual([2, 0]);
+  const jobs = [0, 1, 2, 3, 4].map(job);
+  expect([pool.idle, pool.spare, pool.queued]).toEqual([0, 0, 1]);
+  expect(events).toEqual(['made 0', 'started 0', 'made 1', 'started 1', 'made 2', 'made 3']);
+  await Promise.all(jobs);
+  for (const value of [2, 3, 4]) {
+    const [started, answered] = [`started ${value}`, `answered ${value}`].map((event) => events.indexOf(event));
+    expect(started).toBeGreaterThan(events.indexOf(`made ${value}`));
+    expect(answered).toBeGreaterThan(started as number);
+  }
+});
+
+it('does not blame the death of a thread on the jobs that it was given ahead', async () => {
+  const deaths = start(1, undefined, 2);
+  const deadly = pool.run(() => ({ message: { kind: 'die' } }));
+  const behind = [5, 6].map((value) => pool.run(() => ({ message: { kind: 'square', value } })));
+  await expect(deadly).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await Promise.all(behind)).toEqual([25, 36]);
+  expect(deaths).toHaveLength(2);
 });
 
 it('installs on every thread, and on replacements before their first job', async () => {

@@ -1,6 +1,7 @@
 /**
- * A fixed number of worker threads that answer jobs: one at a time each, first come first served. A thread that dies is
- * replaced; the job that it held is tried once more elsewhere and then fails with 'unavailable', so nothing hangs.
+ * A fixed number of worker threads that answer jobs: one at a time each, first come first served. With `ahead` a busy
+ * thread is given its next jobs already, so that it need not wait for this one between two. A thread that dies is
+ * replaced; the job that it was at is tried once more elsewhere and then fails with 'unavailable', so nothing hangs.
  *
  * What a thread must hold between jobs (a session, say) is *installed*: sent to every thread, and sent again to each
  * replacement before that answers anything. The thread's side is `answerJobs` in worker-thread.ts.
@@ -21,6 +22,8 @@ export interface WorkerPoolOptions {
   readonly script: URL;
   readonly size: number;
   readonly workerData?: unknown;
+  /** Jobs that a busy thread is given besides the one that it is at; 0 unless told. */
+  readonly ahead?: number;
   /** Told of each thread that died, for logs and metrics. */
   readonly onDeath?: (reason: string) => void;
   /** Told of what a replacement could not be made to hold: jobs that need it fail there, the others are answered. */
@@ -39,6 +42,7 @@ export type FromThread<Result> =
 interface Pending<Message, Result> {
   readonly id: number;
   readonly makeJob: () => Job<Message>;
+  readonly onStart?: (() => void) | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: SkeinError) => void;
   deaths: number;
@@ -47,6 +51,7 @@ interface Pending<Message, Result> {
 interface Slot<Message, Result> {
   worker: Worker;
   state: 'starting' | 'idle' | 'busy' | 'dead';
+  /** What it was sent and has not answered, in that order: it is at the first. */
   readonly held: Map<number, Pending<Message, Result>>;
   /** Threads of this slot that died, one after another, before they answered a job. */
   deathsInARow: number;
@@ -55,6 +60,9 @@ interface Slot<Message, Result> {
 /** After this many deaths without an answer a slot waits before it is started again. */
 const QUICK_RESTARTS = 3;
 const RESTART_PAUSE_MS = 1000;
+
+/** Deaths of a job that is never tried on another thread. */
+const OF_THIS_THREAD = 2;
 
 /** A thread that was told to end and has not after this is ended by force. */
 const STUCK_MS = 10_000;
@@ -65,6 +73,8 @@ export class WorkerPool<Message, Result> {
   readonly #slots: Slot<Message, Result>[] = [];
   readonly #queue: Pending<Message, Result>[] = [];
   readonly #installed = new Map<string, () => Job<Message>>();
+  /** Jobs that a thread may hold. */
+  readonly #capacity: number;
   readonly #idleListeners = new Set<() => void>();
   #nextId = 1;
   #closed = false;
@@ -78,6 +88,7 @@ export class WorkerPool<Message, Result> {
     }
     this.#options = options;
     this.size = options.size;
+    this.#capacity = 1 + (options.ahead ?? 0);
     for (let i = 0; i < options.size; i++) {
       const slot: Slot<Message, Result> = {
         worker: this.#spawn(),
@@ -97,29 +108,37 @@ export class WorkerPool<Message, Result> {
     return count;
   }
 
+  /** Jobs that busy threads would take now. */
+  get spare(): number {
+    let count = 0;
+    for (const slot of this.#slots) if (slot.state === 'busy') count += Math.max(0, this.#capacity - slot.held.size);
+    return count;
+  }
+
   /** Jobs that wait for a thread. */
   get queued(): number {
     return this.#queue.length;
   }
 
-  /** Calls `listener` each time that a thread has become idle and no queued job took it; returns how to stop that. */
+  /** Calls `listener` each time that a thread could take a job and no queued one did; returns how to stop that. */
   onIdle(listener: () => void): () => void {
     this.#idleListeners.add(listener);
     return () => this.#idleListeners.delete(listener);
   }
 
   /**
-   * Runs one job on the first idle thread. `makeJob` is called when a thread is free, and again if that thread dies,
-   * since what was transferred to it is lost.
+   * Runs one job on the first idle thread, or behind the one that a busy thread is at. `makeJob` is called when a thread
+   * takes it, and again if that thread dies, since what was transferred to it is lost.
+   * @param onStart called when the thread has nothing before this job any more
    */
-  run(makeJob: () => Job<Message>): Promise<Result> {
+  run(makeJob: () => Job<Message>, onStart?: () => void): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(this.#closedError());
         return;
       }
-      const pending = { id: this.#nextId++, makeJob, resolve, reject, deaths: 0 };
-      const slot = this.#queue.length === 0 ? this.#slots.find((candidate) => candidate.state === 'idle') : undefined;
+      const pending = { id: this.#nextId++, makeJob, onStart, resolve, reject, deaths: 0 };
+      const slot = this.#queue.length === 0 ? this.#freest() : undefined;
       if (slot === undefined) this.#queue.push(pending);
       else this.#assign(slot, pending);
     });
@@ -197,17 +216,30 @@ export class WorkerPool<Message, Result> {
     slot.held.delete(answer.id);
     // A thread that answers is sound; one that only fails what it is sent while it starts is not.
     if (slot.state === 'busy') slot.deathsInARow = 0;
-    if (slot.held.size === 0 && slot.state === 'busy') {
-      slot.state = 'idle';
+    if (slot.state === 'busy') {
+      if (slot.held.size === 0) slot.state = 'idle';
+      else first(slot.held)?.onStart?.();
       this.#feed(slot);
     }
     if ('error' in answer) pending.reject(new SkeinError(answer.error.code, answer.error.message));
     else pending.resolve(answer.result);
-    if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
+    if (this.#takesMore(slot)) for (const listener of this.#idleListeners) listener();
+  }
+
+  #takesMore(slot: Slot<Message, Result>): boolean {
+    return slot.state === 'idle' || (slot.state === 'busy' && slot.held.size < this.#capacity);
+  }
+
+  #freest(): Slot<Message, Result> | undefined {
+    let best: Slot<Message, Result> | undefined;
+    for (const slot of this.#slots) {
+      if (this.#takesMore(slot) && (best === undefined || slot.held.size < best.held.size)) best = slot;
+    }
+    return best;
   }
 
   #feed(slot: Slot<Message, Result>): void {
-    while (slot.state === 'idle') {
+    while (this.#takesMore(slot)) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#assign(slot, next);
@@ -224,6 +256,7 @@ export class WorkerPool<Message, Result> {
     }
     if (slot.state === 'idle') slot.state = 'busy';
     slot.held.set(pending.id, pending);
+    if (slot.held.size === 1) pending.onStart?.();
     const envelope: ToThread<Message> = { id: pending.id, message: job.message };
     try {
       slot.worker.postMessage(envelope, job.transfer ?? []);
@@ -254,7 +287,7 @@ export class WorkerPool<Message, Result> {
   /** A job for this very thread, sent at once even if it is busy: threads answer in the order of arrival. */
   #direct(slot: Slot<Message, Result>, makeJob: () => Job<Message>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#assign(slot, { id: this.#nextId++, makeJob, resolve, reject, deaths: 1 });
+      this.#assign(slot, { id: this.#nextId++, makeJob, resolve, reject, deaths: OF_THIS_THREAD });
     });
   }
 
@@ -265,8 +298,10 @@ export class WorkerPool<Message, Result> {
     this.#options.onDeath?.(reason);
     const lost = [...slot.held.values()];
     slot.held.clear();
-    for (const pending of lost.reverse()) {
-      if (pending.deaths++ === 0) this.#queue.unshift(pending);
+    for (const pending of lost.toReversed()) {
+      // Only the one that it was at may have been its death.
+      if (pending === lost[0]) pending.deaths++;
+      if (pending.deaths < 2) this.#queue.unshift(pending);
       else {
         pending.reject(
           new SkeinError(
@@ -308,6 +343,11 @@ export class WorkerPool<Message, Result> {
     this.#feed(slot);
     if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
   }
+}
+
+function first<Value>(map: ReadonlyMap<unknown, Value>): Value | undefined {
+  for (const value of map.values()) return value;
+  return undefined;
 }
 
 /**

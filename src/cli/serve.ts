@@ -58,11 +58,11 @@ export function serveCommand(): Command {
     .option('--no-grpc', 'serve REST only')
     .option(
       '--slo <ms>',
-      'batch only so much that a batch and the one before it are done within this, 99 times of 100',
+      'batch only so much that a batch and those before it on its worker are done within this, 99 times of 100',
       numberBetween(0.1, 1e6),
       250,
     )
-    .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
+    .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 16)
     .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)
     .option(
       '--decode-threads <n>',

@@ -89,19 +89,20 @@ export class Classifier {
    * Scores of `count` images.
    * @param fill writes `count · inputSize` floats from the start of the array that it is given; called when a thread is
    * free, and again if that thread dies
+   * @param onStart called when a thread has nothing before these images any more
    * @throws SkeinError as LoadedModel.run does; 'unsupported' if the model does not answer a row an image
    */
-  async run(count: number, fill: (target: Float32Array) => void): Promise<ClassifierScores> {
+  async run(count: number, fill: (target: Float32Array) => void, onStart?: () => void): Promise<ClassifierScores> {
     if (count === 0) return { scores: new Float32Array(0), computeMs: 0 };
     const batch = this.fixedBatch ?? count;
-    if (count <= batch) return this.#runOnce(count, batch, fill);
+    if (count <= batch) return this.#runOnce(count, batch, fill, onStart);
     const all = this.#buffers.float32(count * this.inputSize);
     fill(all);
     const runs: Promise<ClassifierScores>[] = [];
     for (let first = 0; first < count; first += batch) {
       const rows = Math.min(batch, count - first);
       const part = all.subarray(first * this.inputSize, (first + rows) * this.inputSize);
-      runs.push(this.#runOnce(rows, batch, (target) => target.set(part)));
+      runs.push(this.#runOnce(rows, batch, (target) => target.set(part), first === 0 ? onStart : undefined));
     }
     const parts = await Promise.allSettled(runs);
     this.#buffers.give(all.buffer as ArrayBuffer);
@@ -120,14 +121,19 @@ export class Classifier {
     await this.#model.unload();
   }
 
-  async #runOnce(count: number, batch: number, fill: (target: Float32Array) => void): Promise<ClassifierScores> {
+  async #runOnce(
+    count: number,
+    batch: number,
+    fill: (target: Float32Array) => void,
+    onStart: (() => void) | undefined,
+  ): Promise<ClassifierScores> {
     const { outputs, computeMs } = await this.#model.run((buffers) => {
       const data = buffers.float32(batch * this.inputSize);
       fill(count === batch ? data : data.subarray(0, count * this.inputSize));
       // Buffers come as their last user left them.
       if (count < batch) data.fill(0, count * this.inputSize);
       return { [this.inputName]: { dtype: 'float32', dims: [batch, ...this.inputShape], data } };
-    });
+    }, onStart);
     const output = outputs[this.outputName];
     if (output === undefined || output.dims.length !== 2 || output.dims[0] !== batch) {
       throw new SkeinError(

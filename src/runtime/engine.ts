@@ -38,9 +38,10 @@ export interface LoadedModel {
   /**
    * Runs the model once. `makeFeeds` is called when a thread is free (again if that thread dies); the buffers of what it
    * returns move to the thread and come back into the engine's pool: take them from the pool it is given.
+   * @param onStart called when the thread is done with what it was given before
    * @throws SkeinError 'invalid-argument' if ONNX Runtime refuses the feeds, 'unavailable' if the thread died twice
    */
-  run(makeFeeds: (buffers: BufferPool) => NamedTensors): Promise<RunResult>;
+  run(makeFeeds: (buffers: BufferPool) => NamedTensors, onStart?: () => void): Promise<RunResult>;
   /** Frees the sessions, once what was already asked of them is answered. */
   unload(): Promise<void>;
 }
@@ -65,6 +66,8 @@ export class Engine {
       name: 'inference',
       script: new URL('./session-worker.js', import.meta.url),
       size: this.workers,
+      // Between two batches a thread would otherwise sleep until this one has handed it the next.
+      ahead: 1,
       ...(onWorkerDeath === undefined
         ? {}
         : {
@@ -79,7 +82,12 @@ export class Engine {
     return this.#pool.idle;
   }
 
-  /** Calls `listener` whenever a worker thread has become idle; returns how to stop that. */
+  /** Batches that busy worker threads would take already, each behind the one that it is at. */
+  get spare(): number {
+    return this.#pool.spare;
+  }
+
+  /** Calls `listener` whenever a worker thread could take a batch; returns how to stop that. */
   onIdle(listener: () => void): () => void {
     return this.#pool.onIdle(listener);
   }
@@ -171,9 +179,9 @@ export class Engine {
     return {
       inputs: first.inputs,
       outputs: first.outputs,
-      run: async (makeFeeds) => {
+      run: async (makeFeeds, onStart) => {
         if (unloaded) throw new SkeinError('unavailable', 'The model has been unloaded');
-        const run = this.#run(session, makeFeeds);
+        const run = this.#run(session, makeFeeds, onStart);
         const settled = run.catch(() => {}).finally(() => running.delete(settled));
         running.add(settled);
         return run;
@@ -186,7 +194,11 @@ export class Engine {
     };
   }
 
-  async #run(session: number, makeFeeds: (buffers: BufferPool) => NamedTensors): Promise<RunResult> {
+  async #run(
+    session: number,
+    makeFeeds: (buffers: BufferPool) => NamedTensors,
+    onStart: (() => void) | undefined,
+  ): Promise<RunResult> {
     const result = await this.#pool.run(() => {
       const feeds = makeFeeds(this.buffers);
       const transfer = new Set<ArrayBuffer>();
@@ -194,7 +206,7 @@ export class Engine {
         if (!Array.isArray(data)) transfer.add((data as NumericData).buffer as ArrayBuffer);
       }
       return { message: { kind: 'run', session, feeds }, transfer: [...transfer] };
-    });
+    }, onStart);
     if (result.kind !== 'ran') throw new SkeinError('internal', 'A worker thread answered a run with something else');
     for (const buffer of result.buffers) this.buffers.give(buffer);
     return { outputs: result.outputs, computeMs: result.computeMs };

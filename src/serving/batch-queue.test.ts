@@ -11,6 +11,8 @@ class FakeModel implements RowRunner {
   readonly scale = 'logits';
   fixedBatch: number | undefined;
   readonly workers: number;
+  /** Batches that a busy worker takes besides the one that it is at. */
+  ahead = 0;
   readonly running: { values: number[]; end: (error?: SkeinError) => Promise<void> }[] = [];
   readonly #listeners: (() => void)[] = [];
   now = 0;
@@ -20,7 +22,11 @@ class FakeModel implements RowRunner {
   }
 
   get idle(): number {
-    return this.workers - this.running.length;
+    return Math.max(0, this.workers - this.running.length);
+  }
+
+  get spare(): number {
+    return this.ahead === 0 || this.idle > 0 ? 0 : this.workers * (1 + this.ahead) - this.running.length;
   }
 
   onIdle(listener: () => void): () => void {
@@ -105,6 +111,19 @@ async function warmUp(): Promise<void> {
 }
 
 beforeEach(() => start(1));
+
+it('hands a busy worker its next batch ahead only where that is full', async () => {
+  start(1);
+  await warmUp();
+  model.ahead = 1;
+  ask(rows(1));
+  ask(rows(2, 3));
+  expect(model.running.map(({ values }) => values)).toEqual([[1]]);
+  ask(rows(4, 5, 6, 7, 8, 9, 10));
+  expect(model.running.map(({ values }) => values)).toEqual([[1], [2, 3, 4, 5, 6, 7, 8, 9]]);
+  ask(rows(...new Array<number>(20).fill(0)));
+  expect(model.running).toHaveLength(2);
+});
 
 it('runs a lone request at once', () => {
   ask(rows(7));

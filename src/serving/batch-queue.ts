@@ -1,7 +1,7 @@
 /**
  * A `model` node as it is served: a bounded queue before one model. A free worker takes a batch at once, so that with no
  * load nothing waits for company; while all are busy, rows gather, and the next batch takes as many as the adaptive size
- * allows. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
+ * allows. A full batch is handed to a busy worker already, behind the one that it is at. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
  * gets exactly its own rows back.
  */
 import { asSkeinError, type Cancellation, type Clock, SkeinError } from '../base/index.ts';
@@ -17,10 +17,14 @@ export interface RowRunner {
   readonly scale: ScoreScale;
   /** Rows that every run has, for a model exported with a fixed batch. */
   readonly fixedBatch: number | undefined;
-  /** Scores of `count` rows, which `fill` writes into the buffer that it is given; it is called again after a crash. */
+  /**
+   * Scores of `count` rows, which `fill` writes into the buffer that it is given; it is called again after a crash.
+   * `onStart` is called when the worker has nothing before these rows any more.
+   */
   run(
     count: number,
     fill: (target: Float32Array) => void,
+    onStart?: () => void,
   ): Promise<{ readonly scores: Float32Array; readonly computeMs: number }>;
 }
 
@@ -204,7 +208,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
       if (request.taken === rows) this.#options.observer?.waited(now - request.since);
       if (request.taken === request.batch.count) this.#queue.pop();
     }
-    if (count > 0) void this.#run(segments, count, now);
+    if (count > 0) void this.#run(segments, count);
   }
 
   /** Refuses everything that waits; what is being computed is still answered. */
@@ -216,7 +220,8 @@ export class BatchQueue implements Predictor, DispatchQueue {
     }
   }
 
-  async #run(segments: readonly Segment[], count: number, startedAt: number): Promise<void> {
+  async #run(segments: readonly Segment[], count: number): Promise<void> {
+    let startedAt = this.#options.clock.now();
     const size = this.#runner.inputSize;
     const fill = (target: Float32Array) => {
       let row = 0;
@@ -226,7 +231,9 @@ export class BatchQueue implements Predictor, DispatchQueue {
       }
     };
     try {
-      const { scores, computeMs } = await this.#runner.run(count, fill);
+      const { scores, computeMs } = await this.#runner.run(count, fill, () => {
+        startedAt = this.#options.clock.now();
+      });
       const tookMs = this.#options.clock.now() - startedAt;
       this.#size.observe(count, tookMs, this.#time.estimateMs(count));
       this.#time.observe(count, tookMs, this.#options.clock.now());
@@ -240,7 +247,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
       }
       // One request must not fail because of another that came with it: each is tried alone.
       for (const segment of segments) {
-        if (!segment.request.failed) await this.#run([segment], segment.count, this.#options.clock.now());
+        if (!segment.request.failed) await this.#run([segment], segment.count);
       }
     }
   }

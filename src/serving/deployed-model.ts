@@ -22,7 +22,7 @@ import type { Deployment } from './registry.ts';
 import { StatisticsCounter } from './statistics.ts';
 
 export interface ServingLimits {
-  /** Milliseconds within which a batch and the one before it should be done, 99 times of 100. */
+  /** Milliseconds within which a batch and those before it on its worker should be done, 99 times of 100. */
   readonly sloMs: number;
   readonly maxBatch: number;
   /** Rows that may wait before one model. */
@@ -91,10 +91,11 @@ export class DeployedModel implements Deployment {
     const statistics = new StatisticsCounter();
     const counts = parts.metrics.forModel(name, version);
     const room = new WaitingRoom(parts.limits.queueRows);
-    // A request may go through every model of the plan, and waits for at most one batch before each of its own.
+    // A request may go through every model of the plan, and waits for at most two batches before each of its own: the one
+    // that the worker is at, and the one that it was given ahead of time.
     const models = [...modelsOf(plan.root)];
     const depths = new Map(models.map(({ path, depth }) => [path, depth]));
-    const budgetMs = parts.limits.sloMs / (2 * models.length);
+    const budgetMs = parts.limits.sloMs / (3 * models.length);
     try {
       const predictor = await buildPredictor(plan, async (node, path) => {
         const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
