@@ -21,6 +21,7 @@ import { type DType, elementCount, formatShape, type Shape } from '../tensor/ind
 import type { OpOptions } from './builder-options.ts';
 import { unified } from './dims.ts';
 import { inferNode } from './infer-shapes.ts';
+import type { Initialization } from './initialize.ts';
 import { type KnownValue, knownFromTensor } from './known-value.ts';
 
 export interface BuilderOptions {
@@ -28,6 +29,8 @@ export interface BuilderOptions {
   readonly opset?: number;
   /** Of the initial weights; 0 unless told. */
   readonly seed?: number;
+  /** Of the weights of convolutions, and with 'zeros' of all; 'kaiming-fan-in' unless told. */
+  readonly initialization?: Initialization;
   /** Name of the graph. */
   readonly name?: string;
   /** Type of the parameters; 'float32' unless told. */
@@ -47,6 +50,7 @@ function irVersionFor(opset: number): number {
 export class BaseBuilder {
   readonly opset: number;
   readonly dtype: 'float32' | 'float64';
+  readonly initialization: Initialization;
   protected readonly random: Random;
   readonly #name: string;
   readonly #inputs: ValueInfo[] = [];
@@ -68,6 +72,7 @@ export class BaseBuilder {
     this.#opsets.set('', this.opset);
     this.#name = options.name ?? 'skein';
     this.dtype = options.dtype ?? 'float32';
+    this.initialization = options.initialization ?? 'kaiming-fan-in';
     this.random = new Random(options.seed ?? 0);
   }
 

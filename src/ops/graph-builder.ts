@@ -11,6 +11,7 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { Tensor } from '../graph/index.ts';
+import { elementCount, type Shape } from '../tensor/index.ts';
 import { BaseBuilder } from './base-builder.ts';
 import {
   type AveragePoolOptions,
@@ -25,12 +26,13 @@ import {
 import { kaimingNormal } from './initialize.ts';
 
 export class GraphBuilder extends BaseBuilder {
-  /** Two-dimensional convolution [N, C, H, W] → [N, out, H', W']; Kaiming weights, zero bias. */
+  /** Two-dimensional convolution [N, C, H, W] → [N, out, H', W']; weights as `initialization` says, zero bias. */
   conv(x: string, options: ConvOptions): string {
     const { inChannels, groups } = this.#channels('conv', x, options);
     const dims = [options.out, inChannels / groups, ...pair(options.kernel)];
+    const fan = this.initialization === 'kaiming-fan-out' ? 'out' : 'in';
     return this.scope(this.layerName('conv', options.name), () => {
-      const inputs = [x, this.parameter('weight', dims, kaimingNormal(this.random, dims))];
+      const inputs = [x, this.#weight(dims, fan, groups)];
       if (options.bias !== false) inputs.push(this.parameter('bias', [options.out], 0));
       const attributes = { ...this.#windowAttributes(options), dilations: pair(options.dilation ?? 1), group: groups };
       return this.op('Conv', inputs, attributes);
@@ -42,7 +44,7 @@ export class GraphBuilder extends BaseBuilder {
     const { inChannels, groups } = this.#channels('convTranspose', x, options);
     const dims = [inChannels, options.out / groups, ...pair(options.kernel)];
     return this.scope(this.layerName('deconv', options.name), () => {
-      const inputs = [x, this.parameter('weight', dims, kaimingNormal(this.random, dims))];
+      const inputs = [x, this.#weight(dims)];
       if (options.bias !== false) inputs.push(this.parameter('bias', [options.out], 0));
       const attributes = { ...this.#windowAttributes(options), dilations: pair(options.dilation ?? 1), group: groups };
       return this.op('ConvTranspose', inputs, attributes);
@@ -65,11 +67,14 @@ export class GraphBuilder extends BaseBuilder {
     });
   }
 
-  /** Fully connected layer [N, in] → [N, out], a Gemm whose weight is [out, in] as PyTorch keeps it. */
+  /**
+   * Fully connected layer [N, in] → [N, out], a Gemm whose weight is [out, in] as PyTorch keeps it. Always fan-in: what a
+   * classifier says at first should not grow with its features.
+   */
   linear(x: string, options: LinearOptions): string {
     const dims = [options.out, this.sizeOf(x, 1)];
     return this.scope(this.layerName('fc', options.name), () => {
-      const inputs = [x, this.parameter('weight', dims, kaimingNormal(this.random, dims))];
+      const inputs = [x, this.#weight(dims)];
       if (options.bias !== false) inputs.push(this.parameter('bias', [options.out], 0));
       return this.op('Gemm', inputs, { transB: 1 });
     });
@@ -179,6 +184,15 @@ export class GraphBuilder extends BaseBuilder {
     const [channels, height, width] = [this.sizeOf(x, 1), this.sizeOf(x, 2), this.sizeOf(x, 3)];
     const grouped = this.reshape(x, [0, groups, channels / groups, height, width]);
     return this.reshape(this.transpose(grouped, [0, 2, 1, 3, 4]), [0, channels, height, width]);
+  }
+
+  #weight(dims: Shape, fan: 'in' | 'out' = 'in', groups = 1): string {
+    if (this.initialization !== 'zeros') {
+      return this.parameter('weight', dims, kaimingNormal(this.random, dims, fan, groups));
+    }
+    // Made when asked for: who only counts needs no memory.
+    const bytes = elementCount(dims) * (this.dtype === 'float64' ? 8 : 4);
+    return this.initializer('weight', new Tensor(this.dtype, dims, () => new Uint8Array(bytes)));
   }
 
   /** @throws SkeinError 'invalid-argument' if the channels do not divide into the groups */
