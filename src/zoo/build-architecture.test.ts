@@ -147,6 +147,9 @@ describe('buildArchitecture()', () => {
     expect(build({ inputShape: [32, 32] })).toThrow('must be [channels, height, width], received [32, 32]');
     expect(build({ inputShape: [3, 32.5, 32] })).toThrow('received [3, 32.5, 32]');
     expect(build({ inputShape: [3, 4, 4] })).toThrow(/^Cannot build lenet5 for images \[3, 4, 4\]: .*must fit/);
+    expect(() => buildArchitecture('resnet20:width=500')).toThrow(
+      /^Cannot build resnet20:width=500 for images \[3, 32, 32\]: it must fit into 2 GB, its weights have \d+ bytes$/,
+    );
   });
 });
 
