@@ -10,9 +10,11 @@ import type { Logger } from 'pino';
 import { asSkeinError, SkeinError } from '../../base/index.ts';
 import { type BearerCheck, bearerCheck } from '../bearer-token.ts';
 import type { DataPlane } from '../protocol.ts';
+import { createClassifyRoute } from './classify-route.ts';
 import { Connections } from './connections.ts';
 import { errorAnswer, HttpRefusal, sendError } from './error-response.ts';
-import { createInferRoute, inferShortcut } from './infer-route.ts';
+import { createInferRoute } from './infer-route.ts';
+import { modelShortcut } from './model-route.ts';
 import { addRoutes } from './routes.ts';
 
 export interface HttpServerOptions {
@@ -58,8 +60,11 @@ export async function createHttpServer(plane: DataPlane, options: HttpServerOpti
   const { jsonDepth = 32, modelControl = false } = options;
   const connections = new Connections();
   const check = options.token === undefined ? undefined : bearerCheck(options.token);
-  const infer = createInferRoute({ plane, bodyLimitBytes, jsonDepth, log });
-  const shortcut = inferShortcut(infer, check, log);
+  const routes = {
+    infer: createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }),
+    classify: createClassifyRoute({ plane, bodyLimitBytes, log }),
+  };
+  const shortcut = modelShortcut(routes, check, log);
   const app = Fastify({
     logger: false,
     genReqId: () => '',
@@ -90,7 +95,7 @@ export async function createHttpServer(plane: DataPlane, options: HttpServerOpti
   });
   connections.watch(app.server, tls !== undefined);
   prepare(app, check, log);
-  addRoutes(app, { plane, infer, bodyLimitBytes, jsonDepth, modelControl });
+  addRoutes(app, { plane, routes, bodyLimitBytes, jsonDepth, modelControl });
   await app.ready();
   await listen(app, host, port);
   const bound = (app.server.address() as AddressInfo).port;

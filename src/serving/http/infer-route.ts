@@ -2,17 +2,16 @@
  * `POST …/infer`, the hot path: it works on node's request and response, without the reply pipeline of the framework,
  * and answers each request with one write.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import type { Logger } from 'pino';
-import type { Cancellation } from '../../base/index.ts';
-import type { BearerCheck } from '../bearer-token.ts';
 import type { DataPlane, InferResponse } from '../protocol.ts';
 import { sendError } from './error-response.ts';
 import { InferBodies } from './infer-bodies.ts';
 import { headerLengthOf, type OutputForm, rawInferCall } from './infer-request.ts';
 import { encodeInferResponse } from './infer-response.ts';
+import { goneSignal, type ModelRoute } from './model-route.ts';
 import { readBody } from './request-body.ts';
 
 /** Answers below this are smaller than what compressing them costs; clients must expect an uncompressed one anyway. */
@@ -29,14 +28,7 @@ export interface InferRouteOptions {
   readonly log: Logger | undefined;
 }
 
-export type InferRoute = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  model: string,
-  version: string | undefined,
-) => void;
-
-export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): InferRoute {
+export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): ModelRoute {
   const bodies = new InferBodies(jsonDepth);
   return (request, response, model, version) => {
     const fail = (error: unknown): void => sendError(response, error, log);
@@ -64,40 +56,6 @@ export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: Infe
       fail(error);
     }
   };
-}
-
-const INFER_URL = /^\/v2\/models\/([\w.-]+)(?:\/versions\/([\w.-]+))?\/infer$/;
-
-/**
- * The way past the framework, which costs as much as all the rest of a request: true where it took the request. Whatever
- * is written in another way (a query, percent signs) takes the long way to the same route.
- */
-export function inferShortcut(
-  infer: InferRoute,
-  check: BearerCheck | undefined,
-  log: Logger | undefined,
-): (request: IncomingMessage, response: ServerResponse) => boolean {
-  return (request, response) => {
-    if (request.method !== 'POST') return false;
-    const [, model, version] = INFER_URL.exec(request.url ?? '') ?? [];
-    if (model === undefined) return false;
-    try {
-      check?.(request.headers.authorization);
-      infer(request, response, model, version);
-    } catch (error) {
-      sendError(response, error, log);
-    }
-    return true;
-  };
-}
-
-/** Aborted when the connection closes before the answer was written. */
-export function goneSignal(response: ServerResponse): Cancellation {
-  const gone = { aborted: response.destroyed };
-  response.on('close', () => {
-    gone.aborted = !response.writableEnded;
-  });
-  return gone;
 }
 
 async function compress(body: Buffer, encoding: keyof typeof compressors): Promise<Buffer> {

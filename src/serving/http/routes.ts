@@ -1,17 +1,16 @@
-/** Every route but inference: health, metadata, repository, statistics, metrics, and classification of an image file. */
+/** The routes: those that answer with a model are made elsewhere; health, metadata, repository, statistics, metrics. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SkeinError } from '../../base/index.ts';
-import type { ClassifyRequest, DataPlane } from '../protocol.ts';
-import { countParameter, type Writable } from '../request-parameters.ts';
+import type { DataPlane } from '../protocol.ts';
 import { HttpRefusal } from './error-response.ts';
-import { goneSignal, type InferRoute } from './infer-route.ts';
 import { expectObject, parseJson } from './json-body.ts';
+import type { ModelRoutes } from './model-route.ts';
 import { bodyOf } from './request-body.ts';
 import { welcomeText } from './welcome.ts';
 
 export interface RouteOptions {
   readonly plane: DataPlane;
-  readonly infer: InferRoute;
+  readonly routes: ModelRoutes;
   readonly bodyLimitBytes: number;
   readonly jsonDepth: number;
   readonly modelControl: boolean;
@@ -28,7 +27,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const params = (request: FastifyRequest): ModelParams => request.params as ModelParams;
 
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { plane, infer, bodyLimitBytes, jsonDepth } = options;
+  const { plane, routes, bodyLimitBytes, jsonDepth } = options;
 
   /** The route, and 405 for every other method on it. */
   const add = (method: 'GET' | 'POST', url: string, handler: Handler): void => {
@@ -72,14 +71,13 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     model_stats: plane.statistics(params(request).model, params(request).version),
   }));
 
-  ofModel('POST', '/infer', (request, reply) => {
-    reply.hijack();
-    const { model, version } = params(request);
-    infer(request.raw, reply.raw, model, version);
-  });
-  ofModel('POST', '/classify', async (request, reply) => {
-    return plane.classify(await classifyRequest(request, reply, bodyLimitBytes));
-  });
+  for (const verb of ['infer', 'classify'] as const) {
+    ofModel('POST', `/${verb}`, (request, reply) => {
+      reply.hijack();
+      const { model, version } = params(request);
+      routes[verb](request.raw, reply.raw, model, version);
+    });
+  }
 
   add('POST', '/v2/repository/index', async (request) => {
     const { ready = false } = await jsonBody(request, 'The index request');
@@ -104,36 +102,6 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   };
   control('load', (model) => plane.loadModel(model));
   control('unload', (model) => plane.unloadModel(model));
-}
-
-/** The body is an image file, whatever its Content-Type; `?timeout=` is in microseconds, `?priority=` 1 the highest. */
-async function classifyRequest(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  bodyLimitBytes: number,
-): Promise<ClassifyRequest> {
-  const { model, version } = params(request);
-  const subject = `The image for model '${model}'`;
-  if (request.headers['content-type']?.startsWith('multipart/')) {
-    throw new HttpRefusal(415, `${subject} must be the body itself, not a form: curl --data-binary @image.jpg <url>`);
-  }
-  const query = numbersOf(request.query as Readonly<Record<string, unknown>>);
-  const timeoutUs = countParameter(query, 'timeout', subject);
-  const priority = countParameter(query, 'priority', subject);
-  const image = await bodyOf(request.raw, bodyLimitBytes);
-  if (image.length === 0) throw new SkeinError('invalid-argument', `${subject} must be the body, the body is empty`);
-  const asked: Writable<ClassifyRequest> = { model, image, signal: goneSignal(reply.raw) };
-  if (version !== undefined) asked.version = version;
-  if (timeoutUs !== undefined) asked.timeoutUs = timeoutUs;
-  if (priority !== undefined) asked.priority = priority;
-  return asked;
-}
-
-/** What is written as digits, as a number. */
-function numbersOf(query: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(query).map(([name, value]) => [name, /^\d+$/.test(String(value)) ? Number(value) : value]),
-  );
 }
 
 /** Triton's `config` and `file:…` would replace what the repository holds; silently ignoring them would serve another model. */
