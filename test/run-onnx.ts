@@ -12,6 +12,14 @@ export interface Output {
 
 export type Feeds = Readonly<Record<string, OrtTensor>>;
 
+export function feed(
+  dtype: 'float32' | 'float64' | 'int64' | 'bool',
+  data: Float32Array | Float64Array | BigInt64Array | Uint8Array,
+  dims: readonly number[],
+): OrtTensor {
+  return new OrtTensor(dtype as 'float32', data as Float32Array, dims);
+}
+
 export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<string, Output>> {
   const session = await InferenceSession.create(bytes, { logSeverityLevel: 4, intraOpNumThreads: 1 });
   try {

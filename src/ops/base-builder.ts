@@ -170,6 +170,11 @@ export class BaseBuilder {
     );
   }
 
+  /** The type of a value, where the builder knows it. */
+  dtypeOf(value: string): DType | undefined {
+    return this.#types.get(value)?.dtype;
+  }
+
   /** The size of one axis. @throws SkeinError 'invalid-argument' if it is not a known number */
   sizeOf(value: string, axis: number): number {
     const dims = this.dimsOf(value);

@@ -3,7 +3,7 @@ export type * from './builder-options.ts';
 export * from './cost.ts';
 export * from './dims.ts';
 export * from './graph-builder.ts';
-export { type Inference, type InferOptions, infer, inferShapes } from './infer-shapes.ts';
+export { type Inference, type InferOptions, infer, inferNode, inferShapes } from './infer-shapes.ts';
 export * from './initialize.ts';
 export * from './known-value.ts';
 export * from './op-context.ts';

@@ -1,0 +1,104 @@
+/** A model's loss and gradients as one more ONNX model, which any engine runs. */
+import { SkeinError } from '../base/index.ts';
+import { feedsOf, GraphEditor, type Model, type ValueInfo } from '../graph/index.ts';
+import { trainableInitializers } from '../ops/index.ts';
+import type { DType } from '../tensor/index.ts';
+import { differentiate } from './differentiate.ts';
+import { GraphWriter } from './graph-writer.ts';
+import { type Loss, type LossOptions, writeLoss } from './loss.ts';
+import { Terms } from './terms.ts';
+import { trainingMode } from './training-mode.ts';
+
+export interface GradientModelOptions extends LossOptions {
+  readonly loss: Loss;
+  /** `train`: batch normalisation by the batch, dropout on. `eval`, unless told: as the model answers. */
+  readonly mode?: 'eval' | 'train';
+  /** Initializers whose gradients are wanted; all trainable ones that the loss depends on, unless told. */
+  readonly wrt?: readonly string[];
+  /** Whether the gradients of the model's inputs are wanted, too. */
+  readonly inputs?: boolean;
+  /** Of dropout; 0 unless told. */
+  readonly seed?: number;
+}
+
+export const LABELS_INPUT = 'labels';
+export const LOSS_OUTPUT = 'loss';
+
+/** The output with the gradient by a value. */
+export function gradientOutput(value: string): string {
+  return `grad.${value}`;
+}
+
+/** The output with what a running statistic becomes in training mode. */
+export function updatedOutput(initializer: string): string {
+  return `updated.${initializer}`;
+}
+
+/**
+ * The model with its labels as one more input, and as outputs: `loss`, the mean over the batch; the model's own;
+ * `grad.<initializer>` for each parameter; with `inputs`, `grad.<input>`; in mode `train`, `updated.<initializer>` for the
+ * running statistics. Labels: int64 [N] for cross-entropy, else as the first output.
+ * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
+ */
+export function gradientModel(model: Model, options: GradientModelOptions): Model {
+  const { writer, rules, running } =
+    options.mode === 'train'
+      ? trainingMode(model, options.seed ?? 0)
+      : { writer: new GraphWriter(model), rules: new Map(), running: new Map<string, string>() };
+  const scores = model.graph.outputs[0]?.name ?? '';
+  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
+  const labels = writeLabels(t, options.loss, scores);
+  const loss = writer.scope(LOSS_OUTPUT, () => writeLoss(t, options.loss, scores, labels, options));
+  const wanted = valuesOf(model, options);
+  const gradients = differentiate(writer, { seeds: new Map([[loss, t.scalar(1, loss)]]), wrt: wanted, rules });
+  requirePaths(options, wanted, gradients);
+  const outputs = new Map<string, string>([[LOSS_OUTPUT, loss]]);
+  for (const { name } of model.graph.outputs) outputs.set(name, name);
+  for (const [value, gradient] of gradients) outputs.set(gradientOutput(value), gradient);
+  for (const [initializer, value] of running) outputs.set(updatedOutput(initializer), value);
+  for (const [name, value] of outputs) if (name !== value) writer.claim(name);
+  const editor = new GraphEditor(writer.build(outputs).graph);
+  editor.removeUnused();
+  return { ...model, graph: editor.build() };
+}
+
+function writeLabels(t: Terms, loss: Loss, scores: string): string {
+  if (loss === 'cross-entropy') return t.writer.input(LABELS_INPUT, 'int64', [t.dims(scores)[0]]);
+  return t.writer.input(LABELS_INPUT, t.dtype(scores), t.dims(scores));
+}
+
+const FLOATS: ReadonlySet<DType | undefined> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+
+function valuesOf(model: Model, options: GradientModelOptions): string[] {
+  const { graph } = model;
+  const parameters = options.wrt ?? trainableInitializers(graph);
+  for (const name of parameters) {
+    const tensor = graph.initializers.get(name);
+    if (tensor !== undefined && FLOATS.has(tensor.dtype)) continue;
+    const what = tensor === undefined ? 'the model has no initializer of that name' : `its type is ${tensor.dtype}`;
+    throw new SkeinError('invalid-argument', `Cannot differentiate by '${name}': ${what}`);
+  }
+  const isFloat = ({ type }: ValueInfo): boolean => FLOATS.has(type?.dtype);
+  const inputs =
+    options.inputs === true
+      ? feedsOf(graph)
+          .filter(isFloat)
+          .map(({ name }) => name)
+      : [];
+  return [...parameters.filter((name) => FLOATS.has(graph.initializers.get(name)?.dtype)), ...inputs];
+}
+
+function requirePaths(
+  options: GradientModelOptions,
+  wanted: readonly string[],
+  gradients: ReadonlyMap<string, string>,
+): void {
+  const lost = wanted.find((name) => !gradients.has(name));
+  if (gradients.size > 0 && (lost === undefined || options.wrt === undefined)) return;
+  throw new SkeinError(
+    'invalid-argument',
+    lost === undefined
+      ? 'Cannot differentiate the model: it has no trainable initializer'
+      : `Cannot differentiate by '${lost}': the loss does not depend on it`,
+  );
+}

@@ -1,0 +1,48 @@
+/** The total table of gradients: an operator that has none here does not compile, "no gradient" is said in words. */
+import type { Node } from '../graph/index.ts';
+import { knownOpType, type OpType } from '../ops/index.ts';
+import type { Gradient } from './gradient-rule.ts';
+import { activation } from './rules/activation.ts';
+import { arithmetic } from './rules/arithmetic.ts';
+import { convolution } from './rules/convolution.ts';
+import { matmul } from './rules/matmul.ts';
+import { movement } from './rules/movement.ts';
+import { normalization } from './rules/normalization.ts';
+import { pooling } from './rules/pooling.ts';
+import { reduction } from './rules/reduction.ts';
+
+export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
+  ...convolution,
+  ...matmul,
+  ...pooling,
+  ...normalization,
+  ...activation,
+  ...arithmetic,
+  ...reduction,
+  ...movement,
+  // Their outputs are indices, shapes, numbers from nowhere.
+  Constant: 'zero',
+  ConstantOfShape: 'zero',
+  EyeLike: 'zero',
+  NonZero: 'zero',
+  OneHot: 'zero',
+  Range: 'zero',
+  Shape: 'zero',
+  Size: 'zero',
+  Bernoulli: 'zero',
+  RandomNormal: 'zero',
+  RandomNormalLike: 'zero',
+  RandomUniform: 'zero',
+  RandomUniformLike: 'zero',
+  DequantizeLinear: 'refused',
+  DynamicQuantizeLinear: 'refused',
+  QuantizeLinear: 'refused',
+  NegativeLogLikelihoodLoss: 'refused',
+  SoftmaxCrossEntropyLoss: 'refused',
+};
+
+/** The gradient of a node's operator; undefined for one that Skein does not know. */
+export function gradientOf(node: Node): Gradient | undefined {
+  const type = knownOpType(node);
+  return type && GRADIENTS[type];
+}

@@ -1,0 +1,191 @@
+/**
+ * Appends nodes to a model's graph, knowing type and shape of every value. What was written before, by the model itself
+ * or here, is not written again: the same operator on the same inputs gives the value that is there already.
+ */
+import { SkeinError } from '../base/index.ts';
+import {
+  type AttributeLike,
+  type Dim,
+  FreshNames,
+  type Model,
+  makeNode,
+  type Node,
+  subgraphsOf,
+  type Tensor,
+  type ValueInfo,
+  type ValueType,
+  valueNames,
+} from '../graph/index.ts';
+import { infer, inferNode, type KnownValue, knownFromTensor } from '../ops/index.ts';
+import type { DType } from '../tensor/index.ts';
+
+export type Attributes = Readonly<Record<string, AttributeLike | undefined>>;
+
+/** Operators that give something else each time. */
+const RANDOM: ReadonlySet<string> = new Set([
+  'Bernoulli',
+  'Dropout',
+  'Multinomial',
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+]);
+
+export class GraphWriter {
+  readonly opset: number;
+  readonly #model: Model;
+  readonly #nodes: Node[];
+  readonly #inputs: ValueInfo[];
+  readonly #initializers: Map<string, Tensor>;
+  readonly #types: Map<string, ValueType>;
+  readonly #values: Map<string, KnownValue>;
+  readonly #names: FreshNames;
+  /** The outputs of each node by what it computes, and of each small constant by its value. */
+  readonly #written = new Map<string, readonly string[]>();
+  #scope = '';
+
+  /** @throws SkeinError 'invalid-argument' if the model's shapes contradict each other */
+  constructor(model: Model) {
+    this.#model = model;
+    this.opset = model.opsets.get('') ?? 0;
+    this.#nodes = [...model.graph.nodes];
+    this.#inputs = [...model.graph.inputs];
+    this.#initializers = new Map(model.graph.initializers);
+    this.#names = new FreshNames(valueNames(model.graph));
+    const { types, values } = infer(model);
+    this.#types = new Map(types);
+    this.#values = new Map(values);
+    for (const node of this.#nodes) {
+      const key = keyOf(node);
+      if (key !== undefined && !this.#written.has(key)) this.#written.set(key, node.outputs);
+    }
+  }
+
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  get types(): ReadonlyMap<string, ValueType> {
+    return this.#types;
+  }
+
+  get values(): ReadonlyMap<string, KnownValue> {
+    return this.#values;
+  }
+
+  dims(value: string): readonly Dim[] | undefined {
+    return this.#types.get(value)?.dims;
+  }
+
+  dtype(value: string): DType | undefined {
+    return this.#types.get(value)?.dtype;
+  }
+
+  /** A new graph input. @throws SkeinError 'invalid-argument' where the graph has a value of that name */
+  input(name: string, dtype: DType, dims: readonly Dim[]): string {
+    this.claim(name);
+    const type = { dtype, dims };
+    this.#inputs.push({ name, type });
+    this.#types.set(name, type);
+    return name;
+  }
+
+  /** Takes a name that must be free. @throws SkeinError 'invalid-argument' where it is not */
+  claim(name: string): void {
+    if (this.#names.has(name)) {
+      throw new SkeinError('invalid-argument', `The graph has a value '${name}' already: rename it first`);
+    }
+    this.#names.take(name);
+  }
+
+  /** A constant; one of few elements that is there already is used again. */
+  constant(tensor: Tensor): string {
+    const known = knownFromTensor(tensor);
+    const key = known === undefined ? undefined : `= ${tensor.dtype} [${tensor.dims}] ${known.elements.map(exact)}`;
+    const there = key === undefined ? undefined : this.#written.get(key)?.[0];
+    if (there !== undefined) return there;
+    const name = this.#names.make('constant');
+    this.#initializers.set(name, tensor);
+    this.#types.set(name, { dtype: tensor.dtype, dims: tensor.dims });
+    if (known !== undefined) this.#values.set(name, known);
+    if (key !== undefined) this.#written.set(key, [name]);
+    return name;
+  }
+
+  /** Nodes made inside `make` are named after `scope`. */
+  scope<T>(scope: string, make: () => T): T {
+    const outer = this.#scope;
+    this.#scope = scope;
+    try {
+      return make();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** Any operator with one output. Whole numbers in `attributes` are ints: see `makeAttribute`. */
+  op(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    return this.ops(opType, inputs, attributes, 1)[0] as string;
+  }
+
+  ops(opType: string, inputs: readonly string[], attributes: Attributes, outputs: number): readonly string[] {
+    const made = Array.from({ length: outputs }, () => '');
+    const draft = makeNode({ opType, inputs, outputs: made, attributes });
+    const key = keyOf(draft);
+    const there = key === undefined ? undefined : this.#written.get(key);
+    if (there?.every((name) => name !== '') && there.length === outputs) return there;
+    const name = this.#names.make(this.#scope === '' ? opType : `${this.#scope}/${opType}`);
+    const node: Node = {
+      ...draft,
+      name,
+      outputs: made.map((_, i) => this.#names.make(i === 0 ? `${name}_y` : `${name}_y${i}`)),
+    };
+    this.append(node);
+    if (key !== undefined) this.#written.set(key, node.outputs);
+    return node.outputs;
+  }
+
+  /** Adds a node as it is. */
+  append(node: Node): void {
+    for (const output of node.outputs) this.#names.take(output);
+    inferNode(node, this.#types, this.#values, new Map());
+    this.#nodes.push(node);
+  }
+
+  /** The model with what was written, and these outputs: what a value should be called, by the value. */
+  build(outputs: ReadonlyMap<string, string>): Model {
+    const { graph } = this.#model;
+    const nodes = [...this.#nodes];
+    const infos: ValueInfo[] = [];
+    for (const [name, value] of outputs) {
+      // A copy, so that a value may be several outputs; the engine takes it out again.
+      if (name !== value)
+        nodes.push(makeNode({ name: `${name}/Identity`, opType: 'Identity', inputs: [value], outputs: [name] }));
+      infos.push({ name, type: this.#types.get(value) });
+    }
+    return {
+      ...this.#model,
+      graph: { ...graph, inputs: this.#inputs, outputs: infos, initializers: this.#initializers, nodes },
+    };
+  }
+}
+
+/** What a node computes, as text; undefined where the same node may compute something else. */
+function keyOf(node: Node): string | undefined {
+  if (RANDOM.has(node.opType) || subgraphsOf(node).length > 0) return undefined;
+  const attributes: string[] = [];
+  for (const [name, { kind, value }] of [...node.attributes].map(
+    ([key, each]) => [key, { value: undefined, ...each }] as const,
+  )) {
+    if (kind !== 'float' && kind !== 'int' && kind !== 'string' && kind !== 'floats' && kind !== 'ints')
+      return undefined;
+    attributes.push(`${name}=${kind}:${String(value)}`);
+  }
+  return `${node.domain} ${node.opType}(${JSON.stringify(node.inputs)}) ${attributes.sort().join(' ')} → ${node.outputs.length}`;
+}
+
+/** Text that tells −0 from 0. */
+function exact(element: unknown): string {
+  return Object.is(element, -0) ? '-0' : String(element);
+}

@@ -1,0 +1,69 @@
+/** Losses as nodes behind a model's output: each is the mean over the batch, a scalar of the output's type. */
+import { SkeinError } from '../base/index.ts';
+import { Tensor } from '../graph/index.ts';
+import { formatShape } from '../tensor/index.ts';
+import type { Terms } from './terms.ts';
+
+/**
+ * `cross-entropy`: −log softmax(logits)[label], labels int64 [N]. `bce`: binary cross-entropy of each logit with a label
+ * between 0 and 1 of the same shape. `mse`: mean squared difference, labels of the same shape.
+ */
+export const LOSSES = ['cross-entropy', 'bce', 'mse'] as const;
+export type Loss = (typeof LOSSES)[number];
+
+export interface LossOptions {
+  /**
+   * Of cross-entropy: the share of the target that is spread evenly over all classes (Szegedy et al. 2016, section 7); 0
+   * unless told.
+   */
+  readonly labelSmoothing?: number;
+  /** Of cross-entropy: a factor for each class; the mean is weighted by them, as PyTorch's is. */
+  readonly classWeights?: readonly number[];
+}
+
+/**
+ * Writes the loss.
+ * @param logits [N, K]; for bce and mse any shape
+ * @param labels a value: int64 [N] for cross-entropy, else the shape and type of `logits`
+ * @throws SkeinError 'unsupported' where the logits have another shape
+ */
+export function writeLoss(t: Terms, loss: Loss, logits: string, labels: string, options: LossOptions = {}): string {
+  switch (loss) {
+    case 'cross-entropy':
+      return crossEntropy(t, logits, labels, options);
+    case 'bce': {
+      // log(1 + eˣ) − x·y: exact for large |x|, where log σ(x) is not.
+      const each = t.sub(t.op('Softplus', [logits]), t.mul(logits, labels));
+      return t.reduceMean(each, undefined, false);
+    }
+    case 'mse': {
+      const difference = t.sub(logits, labels);
+      return t.reduceMean(t.mul(difference, difference), undefined, false);
+    }
+  }
+}
+
+function crossEntropy(t: Terms, logits: string, labels: string, options: LossOptions): string {
+  const dims = t.dims(logits);
+  const classes = dims[1];
+  if (dims.length !== 2 || typeof classes !== 'number') {
+    throw new SkeinError(
+      'unsupported',
+      `Cross-entropy needs an output [batch, classes] with a known number of classes, received '${logits}' ${formatShape(dims)}`,
+    );
+  }
+  const { labelSmoothing = 0, classWeights } = options;
+  const dtype = t.dtype(logits);
+  const [off, on] = [labelSmoothing / classes, 1 - labelSmoothing + labelSmoothing / classes];
+  const values = t.writer.constant(Tensor.of(dtype, [2], [off, on]));
+  let targets = t.op('OneHot', [labels, t.int64s([classes]), values], { axis: -1 });
+  const logProbabilities = t.op('LogSoftmax', [logits], { axis: -1 });
+  if (classWeights === undefined) {
+    return t.neg(t.reduceMean(t.reduceSum(t.mul(targets, logProbabilities), [1], false), [0], false));
+  }
+  const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights));
+  const picked = t.op('Gather', [weights, labels], { axis: 0 });
+  targets = t.mul(targets, weights);
+  const all = t.reduceSum(t.mul(targets, logProbabilities), undefined, false);
+  return t.neg(t.div(all, t.reduceSum(picked, undefined, false)));
+}

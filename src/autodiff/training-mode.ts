@@ -1,0 +1,78 @@
+/**
+ * A model as it computes while it is trained: batch normalisation with the statistics of the batch (Ioffe and Szegedy
+ * 2015), dropout switched on. Batch normalisation is written out rather than left to its training mode, which on CPU
+ * does not tell the statistics that the gradient needs, and which CUDA does not have.
+ */
+import { SkeinError } from '../base/index.ts';
+import { describeNode, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
+import { OpContext } from '../ops/index.ts';
+import type { GradientRule } from './gradient-rule.ts';
+import { GraphWriter } from './graph-writer.ts';
+import { batchNormByBatch, batchStatistics } from './rules/normalization.ts';
+import { Terms } from './terms.ts';
+
+export interface TrainingMode {
+  readonly writer: GraphWriter;
+  /** Of the nodes whose gradient is not that of their operator. */
+  readonly rules: ReadonlyMap<Node, GradientRule>;
+  /** The updated running statistics, by the initializer that holds the old ones. */
+  readonly running: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes the model's nodes as they are in training.
+ * @param seed of dropout
+ * @throws SkeinError 'unsupported' naming a node that cannot be trained
+ */
+export function trainingMode(model: Model, seed: number): TrainingMode {
+  const writer = new GraphWriter({ ...model, graph: { ...model.graph, nodes: [] } });
+  const rules = new Map<Node, GradientRule>();
+  const running = new Map<string, string>();
+  for (const [i, node] of model.graph.nodes.entries()) {
+    if (node.domain !== '') writer.append(node);
+    else if (node.opType === 'BatchNormalization') writeBatchNorm(writer, node, rules, running);
+    else if (node.opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
+    else writer.append(node);
+  }
+  return { writer, rules, running };
+}
+
+function writeBatchNorm(
+  writer: GraphWriter,
+  node: Node,
+  rules: Map<Node, GradientRule>,
+  running: Map<string, string>,
+): void {
+  const op = new OpContext(node, writer.types, writer.values);
+  if (op.int('training_mode', 0) !== 0) {
+    throw new SkeinError('unsupported', `Cannot train ${describeNode(node)}: export the model in inference mode`);
+  }
+  const t = new Terms(writer, node);
+  const [x = '', gamma = '', beta = '', oldMean = '', oldVariance = ''] = node.inputs;
+  writer.scope(node.name || 'BatchNormalization', () => {
+    const { mean, variance, count } = batchStatistics(t, x);
+    const normalised: Node = { ...node, inputs: [x, gamma, beta, mean, variance] };
+    writer.append(normalised);
+    rules.set(normalised, batchNormByBatch);
+    const momentum = op.float('momentum', 0.9);
+    const blend = (old: string, now: string) => t.add(t.scale(old, momentum), t.scale(now, 1 - momentum));
+    // As PyTorch does it: the running variance is the unbiased estimate, n/(n − 1) of what normalises the batch.
+    const unbiased = t.div(t.mul(variance, count), t.sub(count, t.scalar(1, count)));
+    running.set(oldMean, blend(oldMean, mean));
+    running.set(oldVariance, blend(oldVariance, unbiased));
+  });
+}
+
+/** Dropout that drops, its mask an output, which the gradient needs. */
+function activeDropout(writer: GraphWriter, node: Node, seed: number): Node {
+  const ratio = node.inputs[1] || writer.constant(Tensor.scalar('float32', 0.5));
+  const on = writer.constant(Tensor.of('bool', [], [1]));
+  const output = node.outputs[0] ?? '';
+  return makeNode({
+    name: node.name,
+    opType: 'Dropout',
+    inputs: [node.inputs[0] ?? '', ratio, on],
+    outputs: [output, node.outputs[1] || `${output}_mask`],
+    attributes: { seed },
+  });
+}
