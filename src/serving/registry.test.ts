@@ -203,6 +203,38 @@ it('a repository that cannot be read is an error of the load, and leaves what se
   expect(registry.get('m').version).toBe('2');
 });
 
+it('forgets why a version failed, or was replaced, once it is gone from the repository', async () => {
+  const registry = registryOf();
+  await registry.loadAll();
+  broken.add('3a');
+  models = [{ name: 'm', versions: [version(2), version(3)] }];
+  await expect(registry.load('m')).rejects.toThrow(/no ONNX/);
+  const old = registry.get('m');
+  models = [{ name: 'm', versions: [version(2), version(3), version(4)] }];
+  await registry.load('m');
+  old.finish();
+  await settled();
+  expect(registry.index()).toEqual([
+    { name: 'm', version: '2', state: 'UNAVAILABLE', reason: 'replaced by a newer version' },
+    { name: 'm', version: '3', state: 'UNAVAILABLE', reason: 'm/3 is no ONNX' },
+    { name: 'm', version: '4', state: 'READY', reason: '' },
+  ]);
+  models = [{ name: 'm', versions: [version(4)] }];
+  await registry.load('m');
+  expect(registry.index()).toEqual([{ name: 'm', version: '4', state: 'READY', reason: '' }]);
+});
+
+it('forgets a model that never loaded and is gone from the repository', async () => {
+  models.push({ name: 'bad', versions: [version(7)] });
+  broken.add('7a');
+  const registry = registryOf();
+  await registry.loadAll();
+  models.pop();
+  await registry.loadAll();
+  expect(registry.index().map(({ name }) => name)).toEqual(['m']);
+  expect(() => registry.get('bad')).toThrow(expect.objectContaining({ code: 'not-found' }));
+});
+
 it('the index of a model that is replaced again and again does not grow', async () => {
   const registry = registryOf();
   await registry.loadAll();
@@ -214,7 +246,7 @@ it('the index of a model that is replaced again and again does not grow', async 
     await settled();
   }
   expect(registry.get('m').version).toBe('30');
-  expect(registry.index()).toHaveLength(9);
+  expect(registry.index()).toHaveLength(1);
 });
 
 it('polling loads what is new or changed once, and unloads what is gone', async () => {
@@ -228,13 +260,19 @@ it('polling loads what is new or changed once, and unloads what is gone', async 
   models = [{ name: 'm', versions: [version(3)] }];
   await wait();
   expect(events.map(({ kind }) => kind)).toEqual(['loaded', 'failed']);
+  const first = registry.get('m');
   models = [{ name: 'm', versions: [version(3, 'b')] }];
   await wait();
   expect(registry.get('m').version).toBe('3');
+  first.finish();
+  const last = registry.get('m');
   models = [];
   await wait();
   expect(() => registry.get('m')).toThrow(expect.objectContaining({ code: 'unavailable' }));
-  for (const deployment of registry.deployments()) deployment.finish();
+  last.finish();
+  await wait();
+  expect(registry.index()).toEqual([]);
+  await registry.close();
 });
 
 it('close() waits for what is retiring', async () => {

@@ -5,7 +5,7 @@
  */
 import { asSkeinError, SkeinError } from '../base/index.ts';
 import type { RepositoryEntry } from './protocol.ts';
-import type { ModelVersion, Repository } from './repository.ts';
+import type { ModelVersion, Repository, RepositoryModel } from './repository.ts';
 
 /** A loaded version, as far as the registry is concerned. */
 export interface Deployment {
@@ -20,6 +20,8 @@ interface VersionEntry<D> {
   reason: string;
   fingerprint: string;
   deployment: D | undefined;
+  /** The repository had it no more when it was last read: out of the index as soon as nothing of it serves. */
+  gone: boolean;
 }
 
 interface ModelEntry<D> {
@@ -47,9 +49,6 @@ export interface RegistryEvent {
 
 const UNLOADED = 'unloaded';
 
-/** Versions that are served no more and still stand in the index with their reason. */
-const KEPT_RETIRED = 8;
-
 export class Registry<D extends Deployment> {
   readonly #options: RegistryOptions<D>;
   readonly #models = new Map<string, ModelEntry<D>>();
@@ -65,11 +64,11 @@ export class Registry<D extends Deployment> {
   async loadAll(): Promise<readonly SkeinError[]> {
     const failures: SkeinError[] = [];
     const failed = (error: unknown) => void failures.push(asSkeinError(error, 'internal'));
-    const models = await this.#options.repository.list().catch((error: unknown) => {
+    try {
+      for (const { name } of await this.#read()) await this.load(name).catch(failed);
+    } catch (error) {
       failed(error);
-      return [];
-    });
-    for (const { name } of models) await this.load(name).catch(failed);
+    }
     return failures;
   }
 
@@ -173,12 +172,30 @@ export class Registry<D extends Deployment> {
     mine.turn = done.catch(() => {});
     return done.finally(() => {
       mine.turns--;
-      if (mine.turns === 0 && mine.versions.size === 0) this.#models.delete(name);
+      this.#dropEmpty(name, mine);
     });
   }
 
+  #dropEmpty(name: string, entry: ModelEntry<D>): void {
+    if (entry.turns === 0 && entry.versions.size === 0) this.#models.delete(name);
+  }
+
+  /** What the repository has now. What it has no more, and what serves no more, leaves the index with its reason. */
+  async #read(): Promise<readonly RepositoryModel[]> {
+    const models = await this.#options.repository.list();
+    const there = new Map(models.map(({ name, versions }) => [name, new Set(versions.map(({ version }) => version))]));
+    for (const [name, entry] of this.#models) {
+      for (const [version, held] of entry.versions) {
+        held.gone = there.get(name)?.has(version) !== true;
+        if (held.gone && held.state === 'UNAVAILABLE') entry.versions.delete(version);
+      }
+      this.#dropEmpty(name, entry);
+    }
+    return models;
+  }
+
   async #load(name: string, entry: ModelEntry<D>): Promise<void> {
-    const model = (await this.#options.repository.list()).find((candidate) => candidate.name === name);
+    const model = (await this.#read()).find((candidate) => candidate.name === name);
     if (model === undefined) {
       throw new SkeinError('not-found', `Model '${name}' is not in the repository`);
     }
@@ -191,15 +208,16 @@ export class Registry<D extends Deployment> {
     }
     if (failure !== undefined) throw failure;
     const kept = new Set(wanted.map(({ version }) => version));
-    for (const version of [...entry.versions.keys()]) {
-      if (!kept.has(version)) void this.#retire(name, entry, version, 'replaced by a newer version');
+    for (const [version, { gone }] of [...entry.versions]) {
+      if (kept.has(version)) continue;
+      void this.#retire(name, entry, version, gone ? 'no longer in the repository' : 'replaced by a newer version');
     }
   }
 
   async #loadVersion(name: string, entry: ModelEntry<D>, version: ModelVersion): Promise<void> {
     let held = entry.versions.get(version.version);
     if (held === undefined) {
-      held = { state: 'LOADING', reason: '', fingerprint: '', deployment: undefined };
+      held = { state: 'LOADING', reason: '', fingerprint: '', deployment: undefined, gone: false };
       entry.versions.set(version.version, held);
       sortVersions(entry.versions);
     }
@@ -235,7 +253,8 @@ export class Registry<D extends Deployment> {
       deployment.retire().finally(() => {
         if (held.deployment !== undefined) return;
         held.state = 'UNAVAILABLE';
-        forgetOldest(entry.versions);
+        if (held.gone) entry.versions.delete(version);
+        this.#dropEmpty(name, entry);
         this.#options.onEvent?.({ kind: 'retired', name, version });
       }),
     );
@@ -248,7 +267,7 @@ export class Registry<D extends Deployment> {
   }
 
   async #poll(): Promise<void> {
-    const models = await this.#options.repository.list();
+    const models = await this.#read();
     for (const { name, versions } of models) {
       const entry = this.#models.get(name);
       const wanted = this.#options.versions === 'all' ? versions : versions.slice(-1);
@@ -263,12 +282,6 @@ export class Registry<D extends Deployment> {
       if (!names.has(name) && this.versionsOf(name).length > 0) await this.unload(name).catch(() => {});
     }
   }
-}
-
-/** Keeps the index of a model that is replaced again and again from growing. */
-function forgetOldest<D>(versions: Map<string, VersionEntry<D>>): void {
-  const gone = [...versions].filter(([, { state }]) => state === 'UNAVAILABLE');
-  for (const [version] of gone.slice(0, -KEPT_RETIRED)) versions.delete(version);
 }
 
 function sortVersions<V>(versions: Map<string, V>): void {
