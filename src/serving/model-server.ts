@@ -214,8 +214,8 @@ export class ModelServer implements DataPlane {
   #context(request: InferRequest | ClassifyRequest, receivedAt: number) {
     const { priority, timeoutUs, signal } = request;
     return {
-      // As Triton does: 0 stands for the default.
-      priority: priority ? Math.min(priority, PRIORITY_LEVELS) : DEFAULT_PRIORITY,
+      // As Triton does: 0, and what is beyond the levels of the model configuration, stands for the default.
+      priority: priority && priority <= PRIORITY_LEVELS ? priority : DEFAULT_PRIORITY,
       ...(timeoutUs ? { deadline: receivedAt + timeoutUs / 1000 } : {}),
       ...(signal === undefined ? {} : { signal }),
     };

@@ -32,7 +32,7 @@ export interface InferRequest {
   readonly inputs: readonly InferInput[];
   /** All outputs where absent or empty. */
   readonly outputs?: readonly RequestedOutput[];
-  /** Schedule policy extension: 1 is the highest, 0 or absent the default. */
+  /** Schedule policy extension: 1 is the highest, 10 the lowest; 0, absent, or any other: the default, 5. */
   readonly priority?: number;
   /** Schedule policy extension: microseconds that the answer may take; 0 or absent: no deadline. */
   readonly timeoutUs?: number;
