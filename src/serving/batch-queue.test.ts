@@ -226,11 +226,13 @@ it('counts the rows before all models of a plan at the door, and never refuses t
   expect(room.rows).toBe(0);
 });
 
-it('accepts a request larger than the queue while nothing waits', async () => {
+it('refuses a request larger than the queue as too large, not as one to try again, even while nothing waits', async () => {
   start(1, { room: new WaitingRoom(2) });
-  const large = ask(rows(1, 2, 3, 4, 5));
+  const large = ask(rows(1, 2, 3));
+  const fitting = ask(rows(1, 2));
   while (model.running.length > 0) await model.end();
-  expect(large.answer?.count).toBe(5);
+  expect(large.error).toMatchObject({ code: 'too-large' });
+  expect(fitting.answer?.count).toBe(2);
 });
 
 it('refuses what cannot be in time before it costs anything', async () => {

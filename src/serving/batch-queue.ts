@@ -63,9 +63,15 @@ export class WaitingRoom {
     this.capacity = capacity;
   }
 
-  /** Why so many rows more cannot wait, or undefined. More than the room holds are let in while nobody waits. */
+  /** Why so many rows more cannot wait, or undefined. 'too-large' says that trying again is of no use. */
   refusal(rows: number): SkeinError | undefined {
-    if (this.rows === 0 || this.rows + rows <= this.capacity) return undefined;
+    if (rows > this.capacity) {
+      return new SkeinError(
+        'too-large',
+        `A request of ${rows} rows never fits into the queue of ${this.capacity}: send it in parts`,
+      );
+    }
+    if (this.rows + rows <= this.capacity) return undefined;
     return new SkeinError(
       'queue-full',
       `${this.rows} of at most ${this.capacity} rows wait and there is no room for ${rows} more: try again later`,
