@@ -254,6 +254,25 @@ it('refuses with 503 when the queue is full, and answers all that it accepted', 
   expect((await infer(running.httpUrl, 'slow', [1])).status).toBe(200);
 });
 
+it('refuses a request of more rows than the queue has with 413, since trying again is of no use', async () => {
+  const running = await start(join(folder, 'first.onnx'), { queueRows: 2 });
+  expect(await infer(running.httpUrl, 'first', [1, 2, 3])).toMatchObject({
+    status: 413,
+    error: expect.stringMatching(/3 rows .* queue of 2: send it in parts/),
+  });
+  expect((await infer(running.httpUrl, 'first', [1, 2])).status).toBe(200);
+});
+
+it('needs no more than a path and a port', async () => {
+  server = await startServer({ path: join(folder, 'first.onnx'), port: 0 });
+  const expected = await reference(first, 1);
+  const reply = await infer(server.httpUrl, 'first', [1]);
+  expect(reply.status).toBe(200);
+  for (const [i, value] of expected.entries()) expect(reply.logits?.[i]).toBeCloseTo(value, 5);
+  const { version } = (await (await fetch(`${server.httpUrl}/v2`)).json()) as { version: string };
+  expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
 it('refuses a request that cannot be in time with 503, before it is computed', async () => {
   await writeSmallModel(join(folder, 'slow.onnx'), { layers: 12, channels: 96 });
   const running = await start(join(folder, 'slow.onnx'), { workers: 1 });

@@ -5,5 +5,6 @@ export * from './errors.ts';
 export * from './nearest-name.ts';
 export * from './random.ts';
 export * from './statistics.ts';
+export { skeinVersion } from './version.ts';
 export * from './worker-pool.ts';
 export * from './worker-thread.ts';

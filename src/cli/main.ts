@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The `skein` command. */
+import { skeinVersion } from '../base/index.ts';
 import { runProgram } from './command.ts';
 import { makeProgram } from './program.ts';
-import { skeinVersion } from './version.ts';
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -17,7 +17,6 @@ import {
   withEngine,
   withModelOptions,
 } from './command.ts';
-import { skeinVersion } from './version.ts';
 
 interface ServeFlags {
   readonly host: string;
@@ -63,7 +62,12 @@ export function serveCommand(): Command {
       250,
     )
     .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 16)
-    .option('--queue <rows>', 'rows that may wait before one model; more are refused', wholeNumber(1), 1024)
+    .option(
+      '--queue <rows>',
+      'rows that may wait before one model; more are refused, as is a single request of more',
+      wholeNumber(1),
+      1024,
+    )
     .option(
       '--decode-threads <n>',
       'threads that decode images (default: half of the usable cores)',
@@ -86,24 +90,13 @@ export function serveCommand(): Command {
     );
   return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
     const { pino } = await import('pino');
-    const { openServable } = await import('../plan/index.ts');
     const { startServer } = await import('../serving/index.ts');
     const logger = pino({ level: options.logLevel }, pino.destination(2));
     const tls = await readTls(options);
     const { labels, mean, std, shape, workers, threads, decodeThreads, token } = options;
-    const overrides = definedOnly({ labels, mean, std, shape });
     const server = await startServer({
       path,
-      openPlan: async (file) => {
-        const { plan, preprocessingFrom, labelsFrom } = await openServable(file, overrides);
-        const { mean, std } = plan.input;
-        const told = { model: plan.name, mean, std, preprocessingFrom, labelsFrom };
-        // A guess that is wrong costs accuracy without any error.
-        if (preprocessingFrom === 'convention') logger.warn(told, 'nothing says how images are normalised: guessed');
-        else logger.info(told, 'preprocessing');
-        return plan;
-      },
-      version: skeinVersion(),
+      overrides: definedOnly({ labels, mean, std, shape }),
       logger,
       host: options.host,
       port: options.port,

@@ -2,10 +2,10 @@
  * Puts the parts of the server together, on one engine: `skein serve` is this and a command line. The thread that accepts
  * requests only moves them about; models and decoders have threads of their own.
  */
-import type { Logger } from 'pino';
-import { type Clock, SkeinError, systemClock } from '../base/index.ts';
+import { type Logger, pino } from 'pino';
+import { type Clock, SkeinError, skeinVersion, systemClock } from '../base/index.ts';
 import { DecodePool } from '../data/index.ts';
-import type { Plan } from '../plan/index.ts';
+import type { Plan, SourceOverrides } from '../plan/index.ts';
 import { Engine, usableCores } from '../runtime/index.ts';
 import { DecodeQueue } from './decode-queue.ts';
 import { DeployedModel } from './deployed-model.ts';
@@ -14,16 +14,21 @@ import { createGrpcServer } from './grpc/index.ts';
 import { createHttpServer } from './http/index.ts';
 import { ServerMetrics } from './metrics.ts';
 import { ModelServer } from './model-server.ts';
+import { planOpener } from './plan-opener.ts';
 import { Registry, type RegistryEvent } from './registry.ts';
 import { openRepository } from './repository.ts';
 
 export interface ServerOptions {
   /** An .onnx file, a plan.json, or a folder of models. */
   readonly path: string;
-  /** What a file says: a plan, or a model with what is known of its input and labels. */
-  readonly openPlan: (file: string) => Promise<Plan>;
-  readonly version: string;
-  readonly logger: Logger;
+  /** What .onnx files do not say of themselves; nothing is known of it unless told. */
+  readonly overrides?: SourceOverrides;
+  /** Reads a file in another way than `openServable` with these overrides. */
+  readonly openPlan?: (file: string) => Promise<Plan>;
+  /** Of the server, as its metadata says it; that of Skein unless told. */
+  readonly version?: string;
+  /** Warnings and errors on standard error, a JSON object a line, unless told. */
+  readonly logger?: Logger;
   /** 127.0.0.1 unless told. */
   readonly host?: string;
   /** 0 picks a free one. */
@@ -76,9 +81,11 @@ const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
  * @throws SkeinError if nothing there can be loaded, or a port is taken
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { logger, host = '127.0.0.1', bodyLimitBytes = DEFAULT_BODY_BYTES } = options;
+  const { host = '127.0.0.1', bodyLimitBytes = DEFAULT_BODY_BYTES } = options;
+  const logger = options.logger ?? pino({ level: 'warn' }, pino.destination(2));
+  const openPlan = options.openPlan ?? planOpener(logger, options.overrides);
   const clock = options.clock ?? systemClock;
-  const repository = await openRepository(options.path, async (file) => (await options.openPlan(file)).name);
+  const repository = await openRepository(options.path, async (file) => (await openPlan(file)).name);
   const metrics = new ServerMetrics(() => [...registry.deployments()].map((deployment) => deployment.reading()));
   const died = (pool: string) => (reason: string) => {
     metrics.workerDied(pool);
@@ -105,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     versions: options.versions ?? 'latest',
     onEvent: (event) => logEvent(logger, event),
     open: async (name, { version, path }) =>
-      DeployedModel.open(name, version, await options.openPlan(path), {
+      DeployedModel.open(name, version, await openPlan(path), {
         engine,
         dispatcher,
         images,
@@ -129,7 +136,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       // A row has at least one float.
       maxRows: Math.floor(bodyLimitBytes / 4),
-      version: options.version,
+      version: options.version ?? skeinVersion(),
       workers: engine.workers,
     });
     const shared = {
