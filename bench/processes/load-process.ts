@@ -58,7 +58,7 @@ async function workloadOf(call: PrepareCall): Promise<Workload> {
     const { contents } = await payloadsOf(call);
     const headers = { 'content-type': 'application/octet-stream' };
     return httpWorkload({
-      url,
+      server: { url },
       requests: contents.map((body) => httpRequest(url, { path: '/infer', headers, body })),
       readClass: () => undefined,
     });

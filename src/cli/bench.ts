@@ -1,18 +1,22 @@
 /** `skein bench`: open- or closed-loop load on a served model, latency percentiles and accuracy. */
+import { X509Certificate } from 'node:crypto';
 import { Command, Option } from 'commander';
+import { messageOf, SkeinError } from '../base/index.ts';
 import {
   CommandFailure,
   type DataOptions,
+  definedOnly,
   numberBetween,
   numberList,
   type OutputOptions,
+  readText,
   UsageError,
   wholeNumber,
   withAction,
   withData,
 } from './command.ts';
 import type { Measurement, MeasureOptions } from './load/index.ts';
-import { LOAD_PROTOCOLS, type LoadProtocol, PAYLOADS, type Payload } from './load/words.ts';
+import { LOAD_PROTOCOLS, type LoadProtocol, MOST_WAITING, PAYLOADS, type Payload } from './load/words.ts';
 import { formatTable, ms, percent } from './table.ts';
 
 interface Options extends DataOptions, OutputOptions {
@@ -26,11 +30,19 @@ interface Options extends DataOptions, OutputOptions {
   readonly warmup: number;
   readonly timeout: number;
   readonly token?: string;
+  readonly ca?: string;
   readonly mean?: number[];
   readonly std?: number[];
 }
 
 const DEFAULT_SECONDS = 10;
+
+const LOOPS = `
+Without --rate the loop is closed: each connection sends its next request when its answer is there. With --rate it is
+open: requests arrive at random times, so many a second in the mean, whether or not those before are answered. Each
+takes one of --connections; with none free it waits, and its latency counts from its arrival. So where the server is
+slower than the rate, latency grows for as long as the load lasts. At most ${MOST_WAITING} requests wait; those beyond fail.
+After --duration nothing more arrives, and what has arrived is still sent and its answer waited for.`;
 
 export function benchCommand(): Command {
   const command = new Command('bench')
@@ -50,26 +62,33 @@ export function benchCommand(): Command {
         .default('tensor'),
     )
     .option('--connections <n>', 'requests on their way at most, a connection each', wholeNumber(1), 16)
-    .option('--rate <n>', 'open loop: so many requests a second arrive, answered or not', numberBetween(0.001, 999_999))
+    .option(
+      '--rate <n>',
+      'open loop: so many requests a second arrive, answered or not (see below)',
+      numberBetween(0.001, 999_999),
+    )
     .option('--duration <s>', `seconds to measure (default: ${DEFAULT_SECONDS})`, numberBetween(0.001, 1e6))
     .option('--requests <n>', 'measure so many requests instead', wholeNumber(1))
     .option('--warmup <s>', 'seconds of load before that do not count', numberBetween(0, 1e6), 1)
     .option('--timeout <s>', 'a request without an answer after this has failed', numberBetween(0.001, 1e6), 30)
-    .option('--token <token>', 'the bearer token that the server wants')
+    .addOption(new Option('--token <secret>', 'the bearer token that the server wants').env('SKEIN_TOKEN'))
+    .option('--ca <file>', "certificates (PEM) to check the server's against, for one that no known authority signed")
     .option('--mean <numbers>', "of a tensor's channels, separated by commas (default: ImageNet's)", numberList)
-    .option('--std <numbers>', "of a tensor's channels, separated by commas (default: ImageNet's)", numberList);
+    .option('--std <numbers>', "of a tensor's channels, separated by commas (default: ImageNet's)", numberList)
+    .addHelpText('after', LOOPS);
   return withAction<Options>(command, async (output, [address = ''], options) => {
     const url = readUrl(address);
     const { model, data, payload, requests, token } = options;
     const protocol = options.protocol ?? (url.protocol.startsWith('grpc') ? 'grpc' : 'http');
     checkWords(options, protocol, url);
     const { measureServer } = await import('./load/index.ts');
+    const ca = options.ca === undefined ? undefined : await readCertificates(options.ca);
     const durationMs = (options.duration ?? DEFAULT_SECONDS) * 1000;
     const steps = requests ?? Math.ceil(durationMs / 1000);
     const progress = output.progress(requests === undefined ? 'seconds' : 'requests', steps);
     try {
       const result = await measureServer(
-        { url, ...(token !== undefined && { token }) },
+        { url, ...definedOnly({ token, ca }) },
         {
           model,
           data,
@@ -89,7 +108,8 @@ export function benchCommand(): Command {
         },
       );
       progress.end();
-      const { target, ...object } = result;
+      const { target, warnings, ...object } = result;
+      if (result.ok > 0) for (const warning of warnings) output.warn(warning);
       output.result({ model: target.model, ...object }, () => describe(url, options, result));
       if (result.ok === 0) throw new CommandFailure(`No request of ${result.sent} was answered: ${mostOften(result)}`);
     } finally {
@@ -104,6 +124,19 @@ function readUrl(address: string): URL {
     throw new UsageError(`The server's address must be http://host:port or grpc://host:port, received '${address}'`);
   }
   return url;
+}
+
+/** TLS would take a file that holds none without a word, and trust nobody. */
+async function readCertificates(file: string): Promise<string> {
+  const text = await readText(file);
+  try {
+    new X509Certificate(text);
+    return text;
+  } catch (error) {
+    throw new SkeinError('corrupt', `Cannot read '${file}': expected certificates (PEM), ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function checkWords({ duration, requests, payload, mean, std }: Options, protocol: LoadProtocol, url: URL): void {

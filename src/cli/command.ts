@@ -3,8 +3,9 @@
  * line, and what goes to which stream: results to standard output, everything else to standard error. Commands import what
  * they work with inside their actions, so that help and usage errors come at once.
  */
+import { readFile } from 'node:fs/promises';
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { messageOf } from '../base/index.ts';
+import { messageOf, SkeinError } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { Progress } from './progress.ts';
 
@@ -150,6 +151,13 @@ export function definedOnly<T extends object>(options: T): { [K in keyof T]?: Ex
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+/** Of a file that an option names. @throws SkeinError 'not-found' */
+export function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new SkeinError('not-found', `Cannot read '${file}': ${messageOf(error)}`, { cause: error });
+  });
 }
 
 /** Beyond any machine that this runs on, and short of exhausting one. */

@@ -1,5 +1,4 @@
 /** `skein serve`: answers the Open Inference Protocol until it is told to stop. */
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type { Logger } from 'pino';
 import { SkeinError } from '../base/index.ts';
@@ -11,6 +10,7 @@ import {
   type ModelOptions,
   numberBetween,
   type OutputOptions,
+  readText,
   UsageError,
   wholeNumber,
   withAction,
@@ -124,11 +124,7 @@ export function serveCommand(): Command {
 async function readTls({ tlsCert, tlsKey }: Options): Promise<{ cert: string; key: string } | undefined> {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) throw new UsageError('--tls-cert and --tls-key go together');
-  const read = (file: string) =>
-    readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new SkeinError('not-found', `Cannot read '${file}': ${error.message}`, { cause: error });
-    });
-  return { cert: await read(tlsCert), key: await read(tlsKey) };
+  return { cert: await readText(tlsCert), key: await readText(tlsKey) };
 }
 
 /** Settles once the server has been told to stop and has; fails if requests had to be cut off. */

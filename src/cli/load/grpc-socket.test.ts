@@ -22,7 +22,7 @@ interface Caller {
 
 function callerOf(port: number): Caller {
   let answered: (answer: { failure?: string; message?: Uint8Array }) => void = () => {};
-  const socket = new GrpcSocket(new URL(`grpc://127.0.0.1:${port}`), undefined, (failure, message) =>
+  const socket = new GrpcSocket({ url: new URL(`grpc://127.0.0.1:${port}`) }, (failure, message) =>
     answered({ ...(failure !== undefined && { failure }), ...(message !== undefined && { message }) }),
   );
   return {

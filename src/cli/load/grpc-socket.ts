@@ -21,6 +21,7 @@ import {
   settingsOf,
   windowUpdateOf,
 } from './http2-frames.ts';
+import { authorization, isSecure, type ServerAddress } from './server-address.ts';
 
 /** Either `failure` or `message` is there; `lost` says that the connection broke. */
 export type GrpcListener = (failure: string | undefined, message: Uint8Array | undefined, lost: boolean) => void;
@@ -68,8 +69,7 @@ interface Session {
 }
 
 export class GrpcSocket {
-  readonly #url: URL;
-  readonly #token: string | undefined;
+  readonly #server: ServerAddress;
   readonly #listener: GrpcListener;
   readonly #requestBlocks = new Map<string, Buffer>();
   #session: Session | undefined;
@@ -79,10 +79,8 @@ export class GrpcSocket {
   #knownTrailers = Buffer.alloc(0);
   #knownFields: ReadonlyMap<string, string> = new Map();
 
-  /** @param url grpc:, grpcs:, http: or https:, of which only the origin counts */
-  constructor(url: URL, token: string | undefined, listener: GrpcListener) {
-    this.#url = url;
-    this.#token = token;
+  constructor(server: ServerAddress, listener: GrpcListener) {
+    this.#server = server;
     this.#listener = listener;
   }
 
@@ -125,22 +123,16 @@ export class GrpcSocket {
     session?.connection.close();
   }
 
-  get #secure(): boolean {
-    return this.#url.protocol === 'grpcs:' || this.#url.protocol === 'https:';
-  }
-
   #connect(): Session {
-    const connection = new ByteConnection(
-      this.#url,
-      { secure: this.#secure, protocol: 'h2' },
-      {
-        onBytes: (bytes) => this.#read(session, bytes),
-        onLost: (reason) => {
-          this.#opened?.reject(new SkeinError('unavailable', `Cannot reach ${this.#url.host}: it does not speak gRPC`));
-          this.abort(reason);
-        },
+    const { url } = this.#server;
+    const connection = new ByteConnection(this.#server, 'h2', {
+      onBytes: (bytes) => this.#read(session, bytes),
+      onLost: (reason) => {
+        const how = isSecure(this.#server) ? '' : ', or only over TLS (grpcs://)';
+        this.#opened?.reject(new SkeinError('unavailable', `Cannot reach ${url.host}: it does not speak gRPC${how}`));
+        this.abort(reason);
       },
-    );
+    });
     const session: Session = {
       connection,
       frames: new FrameReader(),
@@ -168,12 +160,12 @@ export class GrpcSocket {
     if (block === undefined) {
       block = encodeHeaders({
         ':method': 'POST',
-        ':scheme': this.#secure ? 'https' : 'http',
+        ':scheme': isSecure(this.#server) ? 'https' : 'http',
         ':path': path,
-        ':authority': this.#url.host,
+        ':authority': this.#server.url.host,
         'content-type': 'application/grpc',
         te: 'trailers',
-        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+        ...authorization(this.#server.token),
       });
       this.#requestBlocks.set(path, block);
     }

@@ -88,7 +88,7 @@ describe('describeGrpcTarget', () => {
     await server.close(0);
     await expect(describeGrpcTarget({ url }, 'echo')).rejects.toMatchObject({
       code: 'unavailable',
-      message: `Cannot reach ${url.host}: connection refused`,
+      message: `Cannot reach grpc://${url.host}: connection refused; is the server running?`,
     });
   });
 

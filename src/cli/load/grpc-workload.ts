@@ -12,12 +12,13 @@ import { frame, GrpcSocket } from './grpc-socket.ts';
 import { indexOfLargest } from './http-workload.ts';
 import type { Workload } from './load-connection.ts';
 import type { PayloadSet } from './payloads.ts';
-import { labelsFrom, type ServerAddress, type Target } from './target.ts';
+import type { ServerAddress } from './server-address.ts';
+import { labelsFrom, type Target } from './target.ts';
 import type { Payload } from './words.ts';
 
 /** @throws SkeinError 'invalid-argument' for the payload that only HTTP has */
 export function grpcInferenceWorkload(
-  { url, token }: ServerAddress,
+  server: ServerAddress,
   { model, input, output }: Target,
   payload: Payload,
   { contents, labels }: PayloadSet,
@@ -33,7 +34,7 @@ export function grpcInferenceWorkload(
     size: requests.length,
     labels,
     connect: async (answered) => {
-      const socket = new GrpcSocket(url, token, (failure, message, lost) => {
+      const socket = new GrpcSocket(server, (failure, message, lost) => {
         if (message === undefined) answered(failure, undefined, lost);
         else answered(undefined, indexOfLargest(decodeInferResponse(message)[0] ?? new Uint8Array()), false);
       });
@@ -72,8 +73,7 @@ async function labelsOf(server: ServerAddress, { model, input, output }: Target)
 
 function call(server: ServerAddress, method: 'ModelInfer' | 'ModelMetadata', message: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const { url, token } = server;
-    const socket = new GrpcSocket(url, token, (failure, answer) => {
+    const socket = new GrpcSocket(server, (failure, answer) => {
       socket.close();
       if (answer !== undefined) resolve(Uint8Array.from(answer));
       else reject(refusalOf(server, failure ?? 'no answer'));
@@ -84,7 +84,7 @@ function call(server: ServerAddress, method: 'ModelInfer' | 'ModelMetadata', mes
 
 function refusalOf({ url }: ServerAddress, failure: string): SkeinError {
   if (failure.startsWith('UNAUTHENTICATED')) {
-    return new SkeinError('unauthenticated', `${url.host} wants a bearer token: give it with --token`);
+    return new SkeinError('unauthenticated', `${url.host} wants a bearer token: give it with --token or SKEIN_TOKEN`);
   }
   const code = failure.startsWith('NOT_FOUND') ? 'not-found' : 'unavailable';
   return new SkeinError(code, `${url.host} answered ${failure}`);

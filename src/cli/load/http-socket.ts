@@ -6,6 +6,7 @@
  * of 12 KB costs 14 µs of CPU time here, 55 to 70 with undici's dispatch and 75 to 135 with its request().
  */
 import { ByteConnection } from './byte-connection.ts';
+import type { ServerAddress } from './server-address.ts';
 
 /** Head and body share memory with the next answer: read them before the callback returns. */
 export interface HttpAnswer {
@@ -22,16 +23,16 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const MOST_HEAD_BYTES = 64 * 1024;
 
 export class HttpSocket {
-  readonly #url: URL;
+  readonly #server: ServerAddress;
   readonly #listener: HttpListener;
   #connection: ByteConnection | undefined;
   /** The beginning of an answer that came in pieces. */
   #pieces: Buffer | undefined;
   #waiting = false;
 
-  /** @param url http: or https:, of which only the origin counts */
-  constructor(url: URL, listener: HttpListener) {
-    this.#url = url;
+  /** @param server its requests say themselves what token they carry */
+  constructor(server: ServerAddress, listener: HttpListener) {
+    this.#server = server;
     this.#listener = listener;
   }
 
@@ -62,8 +63,7 @@ export class HttpSocket {
   }
 
   #connect(): ByteConnection {
-    const options = { secure: this.#url.protocol === 'https:', protocol: 'http/1.1' };
-    this.#connection = new ByteConnection(this.#url, options, {
+    this.#connection = new ByteConnection(this.#server, 'http/1.1', {
       onBytes: (bytes) => this.#read(bytes),
       onLost: (reason) => this.abort(reason),
     });

@@ -2,6 +2,7 @@
 
 import { type HttpAnswer, HttpSocket } from './http-socket.ts';
 import type { Workload } from './load-connection.ts';
+import type { ServerAddress } from './server-address.ts';
 
 export interface HttpRequestParts {
   readonly path: string;
@@ -10,7 +11,7 @@ export interface HttpRequestParts {
 }
 
 export interface HttpWorkloadOptions {
-  readonly url: URL;
+  readonly server: ServerAddress;
   readonly requests: readonly Uint8Array[];
   /** The class with the largest score in a good answer. */
   readonly readClass: (answer: HttpAnswer) => number | undefined;
@@ -24,12 +25,12 @@ export function httpRequest(url: URL, { path, headers, body }: HttpRequestParts)
   return Buffer.concat([Buffer.from(head, 'latin1'), body]);
 }
 
-export function httpWorkload({ url, requests, readClass, labels }: HttpWorkloadOptions): Workload {
+export function httpWorkload({ server, requests, readClass, labels }: HttpWorkloadOptions): Workload {
   return {
     size: requests.length,
     ...(labels !== undefined && { labels }),
     connect: async (answered) => {
-      const socket = new HttpSocket(url, (failure, answer) => {
+      const socket = new HttpSocket(server, (failure, answer) => {
         if (answer === undefined) answered(failure, undefined, true);
         else if (answer.status === 200) answered(undefined, readClass(answer), false);
         else answered(failureOf(answer), undefined, false);

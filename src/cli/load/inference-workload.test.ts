@@ -97,6 +97,20 @@ describe('loadPayloads', () => {
     const target = { ...described, labels: ['0', '1'], output: { ...described.output, shape: [-1, 2] } };
     const payloads = await loadPayloads(echoData(), target, 'image', normalization);
     expect([...payloads.labels]).toEqual([-1, -1, -1, -1]);
+    expect(payloads.warning).toMatch(/classes \(star, square, ring, …\) are not those of 'echo' \(0, 1\): no accuracy/);
+  });
+
+  it('knows no right class where the names are others, though as many', async () => {
+    const target = { ...(await describeTarget({ url: server.url }, 'echo')), labels: ['a', 'b', 'c', 'd'] };
+    const payloads = await loadPayloads(echoData(), target, 'image', normalization);
+    expect([...payloads.labels]).toEqual([-1, -1, -1, -1]);
+  });
+
+  it('says so where the server names no classes, and takes those of the data in their order', async () => {
+    const { labels: _, ...target } = await describeTarget({ url: server.url }, 'echo');
+    const payloads = await loadPayloads(echoData(), target, 'image', normalization);
+    expect([...payloads.labels]).toEqual([2, 0, 3, 1]);
+    expect(payloads.warning).toMatch(/does not name the classes/);
   });
 
   it('reads files of a folder as they are', async () => {

@@ -8,7 +8,8 @@ import {
 } from './http-workload.ts';
 import type { Workload } from './load-connection.ts';
 import type { PayloadSet } from './payloads.ts';
-import { authorization, type ServerAddress, type Target } from './target.ts';
+import { authorization, type ServerAddress } from './server-address.ts';
+import type { Target } from './target.ts';
 import type { Payload } from './words.ts';
 
 export function httpInferenceWorkload(
@@ -24,7 +25,7 @@ export function httpInferenceWorkload(
     return { path: `${path}/${action}`, headers: { ...authorization(token), ...headers }, body };
   });
   return httpWorkload({
-    url,
+    server,
     requests: parts.map((part) => httpRequest(url, part)),
     readClass: payload === 'image' ? classOfClassification : classOfBinaryTensor,
     labels,

@@ -5,7 +5,8 @@ import { httpInferenceWorkload } from './inference-workload.ts';
 import type { LoadResult } from './load-recorder.ts';
 import { loadPayloads } from './payloads.ts';
 import { type LoadOptions, runLoad } from './run-load.ts';
-import { describeTarget, type ServerAddress, type Target } from './target.ts';
+import type { ServerAddress } from './server-address.ts';
+import { describeTarget, type Target } from './target.ts';
 import type { LoadProtocol, Payload } from './words.ts';
 
 export interface MeasureOptions {
@@ -24,6 +25,7 @@ export interface Measurement extends LoadResult {
   readonly target: Target;
   /** Different requests that were sent, over and over. */
   readonly images: number;
+  readonly warnings: readonly string[];
 }
 
 const SPLITS = ['test', 'val', 'train'];
@@ -53,5 +55,10 @@ export async function measureServer(server: ServerAddress, options: MeasureOptio
     payloads,
   );
   const result = await runLoad(workload, options.load);
-  return { ...result, target, images: workload.size };
+  return {
+    ...result,
+    target,
+    images: workload.size,
+    warnings: payloads.warning === undefined ? [] : [payloads.warning],
+  };
 }

@@ -8,8 +8,10 @@ import type { Payload } from './words.ts';
 export interface PayloadSet {
   /** One an image: the bytes of its tensor, or its file. */
   readonly contents: readonly Uint8Array[];
-  /** The class that the model should give, -1 where data and model have no common classes. */
+  /** The class that the model should give; where data and model have no common classes, -1. */
   readonly labels: Int32Array;
+  /** What is to be said of how the classes were matched, if anything is. */
+  readonly warning?: string;
 }
 
 /** @throws SkeinError 'invalid-argument' if the source has no image files, or the model takes no images */
@@ -19,7 +21,7 @@ export async function loadPayloads(
   payload: Payload,
   normalization: Pick<Preprocessing, 'mean' | 'std'>,
 ): Promise<PayloadSet> {
-  const classOf = classesOf(data, target);
+  const { classOf, warning } = classesOf(data, target);
   const contents: Uint8Array[] = [];
   const labels: number[] = [];
   if (payload === 'tensor') {
@@ -48,7 +50,7 @@ export async function loadPayloads(
   if (contents.length === 0) {
     throw new SkeinError('invalid-argument', `Data '${data.source}' has no image that can be read`);
   }
-  return { contents, labels: Int32Array.from(labels) };
+  return { contents, labels: Int32Array.from(labels), ...(warning !== undefined && { warning }) };
 }
 
 /** [C, H, W] of the model's input. */
@@ -63,13 +65,27 @@ function imageShape({ model, input }: Target): readonly [number, number, number]
   return [channels, height, width];
 }
 
-/** For each class of the data its index in the model; -1 where that has other classes. */
-function classesOf({ classNames }: Dataset, { output, labels }: Target): ArrayLike<number> {
+/** For each class of the data its index in the model; -1 where that has other classes, which load does not mind. */
+function classesOf(
+  { classNames }: Dataset,
+  { model, output, labels }: Target,
+): { classOf: ArrayLike<number>; warning?: string } {
   const names = labels ?? Array.from({ length: output.shape.at(-1) ?? 0 }, (_, index) => String(index));
-  if (names.length === classNames.length) return matchClasses(classNames, names);
-  // Data may hold some of the classes only, as long as all of them have their names.
-  const byName = classNames.map((name) => names.indexOf(name));
-  return byName.includes(-1) ? classNames.map(() => -1) : byName;
+  try {
+    const classOf = matchClasses(classNames, names);
+    if (labels !== undefined) return { classOf };
+    return {
+      classOf,
+      warning: `the server does not name the classes of '${model}': the data's are taken in their order`,
+    };
+  } catch {
+    const warning = `the data's classes (${some(classNames)}) are not those of '${model}' (${some(names)}): no accuracy is measured`;
+    return { classOf: classNames.map(() => -1), warning };
+  }
+}
+
+function some(names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')}, …`;
 }
 
 /** An element of a BYTES tensor: its length as 4 bytes, little-endian, then itself. */

@@ -19,7 +19,7 @@ function workloadOf(url: URL, classes: readonly number[], labels: readonly numbe
   const requests = classes.map((topClass) =>
     httpRequest(url, { path: '/v2/models/echo/classify', headers: {}, body: Uint8Array.of(topClass) }),
   );
-  return httpWorkload({ url, requests, readClass: classOfClassification, labels: Int32Array.from(labels) });
+  return httpWorkload({ server: { url }, requests, readClass: classOfClassification, labels: Int32Array.from(labels) });
 }
 
 describe('runLoad in a closed loop', () => {
@@ -117,7 +117,7 @@ describe('runLoad in a closed loop', () => {
     await server.close();
     await expect(runLoad(workload, { connections: 2, requests: 1 })).rejects.toMatchObject({
       code: 'unavailable',
-      message: `Cannot reach ${server.url.host}: connection refused`,
+      message: `Cannot reach ${server.url.origin}: connection refused; is the server running?`,
     });
   });
 

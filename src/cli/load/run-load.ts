@@ -7,6 +7,7 @@ import { SkeinError } from '../../base/index.ts';
 import { monotonicMs, startArrivals } from './arrivals.ts';
 import type { LoadConnection, Workload } from './load-connection.ts';
 import { LoadRecorder, type LoadResult } from './load-recorder.ts';
+import { MOST_WAITING } from './words.ts';
 
 export interface LoadOptions {
   /** Requests on their way at most, each on its own connection. */
@@ -23,7 +24,7 @@ export interface LoadOptions {
   readonly seed?: number;
   /** A request without an answer after this has failed; 30 s unless told. */
   readonly timeoutMs?: number;
-  /** Arrivals that may wait for a free connection; beyond it they fail. 10,000 unless told. */
+  /** Arrivals that may wait for a free connection; beyond it they fail. {@link MOST_WAITING} unless told. */
   readonly waiting?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -177,7 +178,7 @@ class LoadRun {
     if (taken === undefined) return;
     const slot = this.#free.pop();
     if (slot !== undefined) this.#send(slot, taken.request, dueMs, taken.counted);
-    else if (this.#arrivals.length - this.#firstArrival < (this.#options.waiting ?? 10_000)) {
+    else if (this.#arrivals.length - this.#firstArrival < (this.#options.waiting ?? MOST_WAITING)) {
       this.#arrivals.push({ ...taken, dueMs });
     } else if (taken.counted) {
       this.#recorder.fail('too many requests waited for a free connection', monotonicMs());

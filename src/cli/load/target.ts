@@ -1,8 +1,8 @@
 /** What a load generator must know of the served model before it can build requests: asked of the server itself. */
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { SkeinError } from '../../base/index.ts';
 import type { TensorMetadata } from '../../serving/protocol.ts';
-import { reasonOf } from './byte-connection.ts';
+import { authorization, type ServerAddress, unreachable } from './server-address.ts';
 
 export interface Target {
   readonly model: string;
@@ -15,12 +15,6 @@ export interface Target {
 interface Metadata {
   readonly inputs?: readonly TensorMetadata[];
   readonly outputs?: readonly TensorMetadata[];
-}
-
-/** A server of the Open Inference Protocol, and what it wants to see with each request. */
-export interface ServerAddress {
-  readonly url: URL;
-  readonly token?: string;
 }
 
 /**
@@ -42,10 +36,6 @@ export async function describeTarget(server: ServerAddress, model: string): Prom
   }
   const labels = await labelsOf(server, path, input, output);
   return { model, input, output, ...(labels !== undefined && { labels }) };
-}
-
-export function authorization(token: string | undefined): Record<string, string> {
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 /** The classes of an image of zeros, all of them, come with their labels: `score:index:label`. */
@@ -90,29 +80,35 @@ async function unknownModel(server: ServerAddress, model: string): Promise<Skein
 }
 
 async function ask(
-  { url, token }: ServerAddress,
+  server: ServerAddress,
   method: 'GET' | 'POST',
   path: string,
   body?: Uint8Array,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string }> {
+  const { url, token, ca } = server;
+  const agent = new Agent({ headersTimeout: 30_000, ...(ca !== undefined && { connect: { ca } }) });
   try {
     const answer = await request(new URL(path, url), {
       method,
       headers: { ...authorization(token), ...headers },
       ...(body !== undefined && { body }),
-      headersTimeout: 30_000,
+      dispatcher: agent,
     });
     const text = await answer.body.text();
     if (answer.statusCode === 401) {
-      throw new SkeinError('unauthenticated', `${url.origin} wants a bearer token: give it with --token`);
+      throw new SkeinError(
+        'unauthenticated',
+        `${url.origin} wants a bearer token: give it with --token or SKEIN_TOKEN`,
+      );
     }
     return { status: answer.statusCode, text };
   } catch (error) {
     if (error instanceof SkeinError) throw error;
     const failed = error as NodeJS.ErrnoException;
-    const why = reasonOf((failed.cause as NodeJS.ErrnoException | undefined) ?? failed);
-    throw new SkeinError('unavailable', `Cannot reach ${url.origin}: ${why}; is the server running?`, { cause: error });
+    throw unreachable(server, (failed.cause as NodeJS.ErrnoException | undefined) ?? failed);
+  } finally {
+    await agent.close();
   }
 }
 

@@ -4,6 +4,9 @@ export const LOAD_PROTOCOLS = ['http', 'grpc'] as const;
 
 export type LoadProtocol = (typeof LOAD_PROTOCOLS)[number];
 
+/** Arrivals of an open loop that may wait for a free connection; those beyond fail. */
+export const MOST_WAITING = 10_000;
+
 export const PAYLOADS = ['tensor', 'image', 'bytes'] as const;
 
 /**
