@@ -120,6 +120,16 @@ describe('skein bench', () => {
     ['no model', ['http://127.0.0.1:1', '--data', 'shapes'], /--model/],
     ['two lengths', ['http://127.0.0.1:1', '--model', 'm', ...few, '--requests', '1', '--duration', '1'], /not both/],
     ['classify over gRPC', ['grpc://127.0.0.1:1', '--model', 'm', ...few, '--payload', 'image'], /--payload bytes/],
+    [
+      'mean and std of a file',
+      ['http://127.0.0.1:1', '--model', 'm', ...few, '--payload', 'bytes', '--mean', '0', '--std', '1'],
+      /of tensors/,
+    ],
+    [
+      'a CA without TLS',
+      ['http://127.0.0.1:1', '--model', 'm', ...few, '--ca', 'x.pem'],
+      /--ca needs an address that begins with https/,
+    ],
     ['a negative rate', ['http://127.0.0.1:1', '--model', 'm', ...few, '--rate', '-1'], /--rate/],
   ])('exits 2 for %s', async (_, words, message) => {
     expect(await bench(...words)).toBe(2);

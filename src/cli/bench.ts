@@ -139,13 +139,19 @@ async function readCertificates(file: string): Promise<string> {
   }
 }
 
-function checkWords({ duration, requests, payload, mean, std }: Options, protocol: LoadProtocol, url: URL): void {
+function checkWords({ duration, requests, payload, mean, std, ca }: Options, protocol: LoadProtocol, url: URL): void {
   if (protocol === 'http' && !url.protocol.startsWith('http')) {
     throw new UsageError(`--protocol http needs an address that begins with http, received '${url.href}'`);
   }
   if (duration !== undefined && requests !== undefined) throw new UsageError('Give --duration or --requests, not both');
   if (protocol === 'grpc' && payload === 'image') {
     throw new UsageError('--payload image goes over HTTP only: use --payload bytes with gRPC');
+  }
+  if (mean !== undefined && payload !== 'tensor') {
+    throw new UsageError(`--mean and --std are of tensors: the server decodes what --payload ${payload} sends`);
+  }
+  if (ca !== undefined && !/^(https|grpcs):$/.test(url.protocol)) {
+    throw new UsageError(`--ca needs an address that begins with https or grpcs, received '${url.href}'`);
   }
   if ((mean === undefined) !== (std === undefined)) throw new UsageError('Give --mean and --std together');
 }

@@ -14,6 +14,14 @@ describe('runProgram()', () => {
   afterEach(() => vi.restoreAllMocks());
 
   it.each([
+    [['help', 'fly'], "error: unknown command 'fly'; see skein --help"],
+    [['--'], 'error: a command is missing; see skein --help'],
+    [
+      ['serve', 'x.onnx', '--port', '65536'],
+      "error: option '--port <n>' argument '65536' is invalid. Expected a whole number from 0 to 65535.; see skein serve --help",
+    ],
+    [['profile', 'x.onnx', '--labels', 'a,b'], "error: unknown option '--labels'; see skein profile --help"],
+    [['profile', 'x.onnx', '--workers', '2'], "error: unknown option '--workers'; see skein profile --help"],
     [['fly'], "error: unknown command 'fly'; see skein --help"],
     [[], 'error: a command is missing; see skein --help'],
     [['evaluate', 'x.onnx'], "error: required option '--data <source>' not specified; see skein evaluate --help"],
@@ -27,4 +35,21 @@ describe('runProgram()', () => {
     expect(await runProgram(makeProgram('1.0.0'), args)).toBe(2);
     expect(stderr).toBe(`${line}\n`);
   });
+
+  it.each(makeProgram('1.0.0').commands.map((command) => command.name()))(
+    'help %s says what its --help says',
+    async (name) => {
+      let stdout = '';
+      vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+        stdout += text;
+        return true;
+      });
+      expect(await runProgram(makeProgram('1.0.0'), [name, '--help'])).toBe(0);
+      const asked = stdout;
+      stdout = '';
+      expect(await runProgram(makeProgram('1.0.0'), ['help', name])).toBe(0);
+      expect(stdout).toBe(asked);
+      expect(stdout).toContain(`Usage: skein ${name}`);
+    },
+  );
 });

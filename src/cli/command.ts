@@ -65,7 +65,7 @@ function outputOf({ json = false }: { json?: boolean }): Output {
 /** Runs the program on `argv` (without node and script) and gives the exit code. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ outputError: () => {} });
+    command.exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {} });
   }
   try {
     if (argv.length === 0) throw new UsageError('a command is missing');
@@ -74,13 +74,17 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const usage = error instanceof CommanderError || error instanceof UsageError;
-    process.stderr.write(`${errorLine(error)}${usage ? `; see ${helpCall(program, argv)}` : ''}\n`);
+    process.stderr.write(`${errorLine(error, argv)}${usage ? `; see ${helpCall(program, argv)}` : ''}\n`);
     if (argv.includes('--verbose') && error instanceof Error && !usage) process.stderr.write(`${describe(error)}\n`);
     return usage ? 2 : 1;
   }
 }
 
-function errorLine(error: unknown): string {
+function errorLine(error: unknown, argv: readonly string[]): string {
+  // Where Commander has no words it would show the whole help.
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    return argv[0] === 'help' ? `error: unknown command '${argv[1]}'` : 'error: a command is missing';
+  }
   const message = messageOf(error).replace(/^error: /, '');
   return `error: ${message}`;
 }
@@ -120,9 +124,17 @@ export interface EngineFlags {
 }
 
 export function withEngine(command: Command): Command {
-  return command
-    .option('--workers <n>', 'inference threads (default: one a usable core)', wholeNumber(1, MOST_THREADS))
-    .option('--threads <n>', 'threads that one inference computes with (default: 1)', wholeNumber(1, MOST_THREADS));
+  return withThreads(
+    command.option('--workers <n>', 'inference threads (default: one a usable core)', wholeNumber(1, MOST_THREADS)),
+  );
+}
+
+export function withThreads(command: Command): Command {
+  return command.option(
+    '--threads <n>',
+    'threads that one inference computes with (default: 1)',
+    wholeNumber(1, MOST_THREADS),
+  );
 }
 
 export interface ModelOptions {
@@ -134,11 +146,16 @@ export interface ModelOptions {
 
 /** What an .onnx file does not say of itself; a plan does. */
 export function withModelOptions(command: Command): Command {
-  return command
-    .option('--labels <names>', 'class names in the order of the scores, separated by commas', list)
-    .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
-    .option('--std <numbers>', 'of each channel, separated by commas', numberList)
-    .option('--shape <c,h,w>', 'of the images, where the model leaves it open', numberList);
+  return withShape(
+    command
+      .option('--labels <names>', 'class names in the order of the scores, separated by commas', list)
+      .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
+      .option('--std <numbers>', 'of each channel, separated by commas', numberList),
+  );
+}
+
+export function withShape(command: Command): Command {
+  return command.option('--shape <c,h,w>', 'of the images, where the model leaves it open', numberList);
 }
 
 /** A warning; `skipped` is above 0. */

@@ -102,4 +102,24 @@ describe('skein profile', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/GlobalAveragePool .*\n.*Flatten .*\n.*Gemm +\[1,10\] +40 +30 .*\ntotal +40 +30 /);
   });
+
+  it('does not ask for the classes of a model that leaves their number open', async () => {
+    const model = colorModel({ channel: 'red' });
+    const outputs = model.graph.outputs.map(({ name }) => ({
+      name,
+      type: { dtype: 'float32', dims: ['n', 'k'] } as const,
+    }));
+    await writeModel({ ...model, graph: { ...model.graph, outputs } }, join(folder, 'open.onnx'));
+    const { code, stdout, stderr } = await skein('profile', 'open.onnx', '--runs', '2');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/total +40 +30 /);
+  });
+
+  it('takes a plan of one model, and says what is missing', async () => {
+    expect((await skein('profile', 'none.onnx')).stderr).toBe(
+      "error: Cannot read model 'none.onnx': there is no such file\n",
+    );
+    await skein('pair', 'small.onnx', 'big.onnx', ...DATA, '-o', 'two', '--max-drop', '0.01');
+    expect(await skein('profile', 'two')).toMatchObject({ code: 2, stderr: expect.stringMatching(/plan of 2 models/) });
+  });
 });

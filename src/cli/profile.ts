@@ -4,42 +4,53 @@ import type { ModelProfile } from '../plan/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import {
   definedOnly,
-  type EngineFlags,
-  type ModelOptions,
   type OutputOptions,
   UsageError,
   wholeNumber,
   withAction,
-  withEngine,
-  withModelOptions,
+  withShape,
+  withThreads,
 } from './command.ts';
 import { count, formatTable, percent } from './table.ts';
 
-type Options = EngineFlags & ModelOptions & OutputOptions & { batch: number; runs: number };
+interface Options extends OutputOptions {
+  readonly batch: number;
+  readonly runs: number;
+  readonly threads?: number;
+  readonly shape?: number[];
+}
 
 export function profileCommand(): Command {
   const command = new Command('profile')
     .description('show a row a layer: shape, parameters, MACs, milliseconds')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', 'an .onnx file, or a plan of one model')
     .option('--batch <n>', 'images at a time', wholeNumber(1), 1)
     .option('--runs <n>', 'runs to take the mean of', wholeNumber(1), 50);
-  return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
-    const { modelsOf, openServable, profileModel } = await import('../plan/index.ts');
+  return withAction<Options>(withShape(withThreads(command)), async (output, [path = ''], options) => {
+    const { isPlanPath, profileModel } = await import('../plan/index.ts');
     const { Engine } = await import('../runtime/index.ts');
-    const { batch, runs, workers = 1, threads, labels, mean, std, shape } = options;
-    const { plan } = await openServable(path, definedOnly({ labels, mean, std, shape }));
-    const [model, ...others] = [...modelsOf(plan.root)];
-    if (model === undefined || others.length > 0) {
-      throw new UsageError(`'${path}' is a plan of ${others.length + 1} models: profile one of its .onnx files`);
-    }
-    const engine = new Engine({ workers, ...definedOnly({ threads }) });
+    const { batch, runs, threads, shape } = options;
+    const model = (await isPlanPath(path)) ? await onlyModel(path, shape) : { file: path, ...definedOnly({ shape }) };
+    const engine = new Engine({ workers: 1, ...definedOnly({ threads }) });
     try {
-      const profile = await profileModel(engine, model.node.file, { batch, runs, shape: plan.input.shape });
+      const { file, ...known } = model;
+      const profile = await profileModel(engine, file, { batch, runs, ...known });
       output.result(profile, () => describe(profile));
     } finally {
       await engine.close();
     }
   });
+}
+
+/** The one model of a plan, and the images that it takes. */
+async function onlyModel(path: string, shape?: readonly number[]): Promise<{ file: string; shape: readonly number[] }> {
+  const { modelsOf, openServable } = await import('../plan/index.ts');
+  const { plan } = await openServable(path, definedOnly({ shape }));
+  const [model, ...others] = [...modelsOf(plan.root)];
+  if (model === undefined || others.length > 0) {
+    throw new UsageError(`'${path}' is a plan of ${others.length + 1} models: profile one of its .onnx files`);
+  }
+  return { file: model.node.file, shape: plan.input.shape };
 }
 
 function describe({ layers, total, batch }: ModelProfile): string {

@@ -10,7 +10,7 @@ export function makeProgram(version: string): Command {
   return new Command('skein')
     .description('Turns one trained image classifier (ONNX) into a formation of smaller, faster ones, and serves it.')
     .version(version)
-    .helpCommand(false)
+    .helpCommand('help [command]', 'explain a command, as its --help does')
     .addCommand(evaluateCommand())
     .addCommand(pairCommand())
     .addCommand(profileCommand())

@@ -41,6 +41,7 @@ interface ServeFlags {
 
 type Options = ServeFlags & EngineFlags & ModelOptions & OutputOptions;
 
+const LAST_PORT = 65_535;
 const MEBIBYTE = 2 ** 20;
 const SAME_SIGNAL_MS = 500;
 
@@ -52,8 +53,8 @@ export function serveCommand(): Command {
       'an .onnx file, a plan.json, or a folder of models: <model>.onnx, <model>/<version>/model.onnx',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <n>', 'port of REST; 0 picks a free one', wholeNumber(0), 8000)
-    .option('--grpc-port <n>', 'port of gRPC; 0 picks a free one', wholeNumber(0), 8001)
+    .option('--port <n>', 'port of REST; 0 picks a free one', wholeNumber(0, LAST_PORT), 8000)
+    .option('--grpc-port <n>', 'port of gRPC; 0 picks a free one', wholeNumber(0, LAST_PORT), 8001)
     .option('--no-grpc', 'serve REST only')
     .option(
       '--slo <ms>',

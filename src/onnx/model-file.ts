@@ -61,7 +61,8 @@ export async function readModel(path: string): Promise<Model> {
   } catch (error) {
     if (error instanceof SkeinError) throw new SkeinError(error.code, `Cannot read model '${path}': ${error.message}`);
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new SkeinError(missing ? 'not-found' : 'unavailable', `Cannot read model '${path}': ${messageOf(error)}`, {
+    const why = missing ? 'there is no such file' : messageOf(error);
+    throw new SkeinError(missing ? 'not-found' : 'unavailable', `Cannot read model '${path}': ${why}`, {
       cause: error,
     });
   }

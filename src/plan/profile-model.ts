@@ -9,6 +9,7 @@ import { readModel } from '../onnx/index.ts';
 import { costOf, type NodeCost } from '../ops/index.ts';
 import type { Engine, LayerTiming } from '../runtime/index.ts';
 import { elementCount } from '../tensor/index.ts';
+import { signatureOf } from './source.ts';
 
 export interface LayerProfile {
   readonly name: string;
@@ -34,18 +35,18 @@ export interface ProfileOptions {
   readonly batch: number;
   /** Runs that the mean is of. */
   readonly runs: number;
-  /** [channels, height, width] */
-  readonly shape: readonly number[];
+  /** [channels, height, width], where the model leaves it open. */
+  readonly shape?: readonly number[];
 }
 
-/** @throws SkeinError as readModel, costOf and Engine.profile do */
+/** @throws SkeinError as readModel, signatureOf, costOf and Engine.profile do */
 export async function profileModel(engine: Engine, file: string, options: ProfileOptions): Promise<ModelProfile> {
   const model = await readModel(file);
   const input = feedsOf(model.graph)[0];
   const name = input?.name ?? '';
   const fixed = input?.type?.dims?.[0];
   const batch = typeof fixed === 'number' && fixed > 0 ? fixed : options.batch;
-  const dims = [batch, ...options.shape];
+  const dims = [batch, ...signatureOf(model, file, options.shape).shape];
   const cost = costOf(model, { batch, inputShapes: { [name]: dims } });
   const random = new Random(1);
   const images = Float32Array.from({ length: elementCount(dims) }, () => random.normal());

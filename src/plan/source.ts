@@ -121,7 +121,11 @@ async function openModelFile(file: string, overrides: SourceOverrides): Promise<
   };
 }
 
-function signatureOf(
+/**
+ * What a model takes and gives, as an image classifier. @param expected [channels, height, width], where it leaves it open
+ * @throws SkeinError 'unsupported' if it takes no images, 'invalid-argument' if `expected` is missing or does not fit
+ */
+export function signatureOf(
   model: Model,
   file: string,
   expected: readonly number[] | undefined,
