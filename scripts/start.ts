@@ -3,15 +3,17 @@
  * (words after `npm start --` go to `skein serve`), and says each command before it runs it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { messageOf } from '../src/base/index.ts';
 import { openData } from '../src/data/index.ts';
+import { takeFolder } from './own-folder.ts';
+import { addressesOf, checkPorts } from './serve-words.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDER = '.skein/shapes';
-const SAMPLES = `${FOLDER}/samples`;
 
 /** Runs one command of Skein; what it prints is seen, and `onLine` is told. */
 function skein(words: readonly string[], onLine: (line: string) => void = () => {}): Promise<number> {
@@ -51,8 +53,8 @@ function passSignalsTo(child: ChildProcess): void {
 }
 
 /** One drawn image of each class, from the split that nothing was chosen on. */
-async function drawSamples(): Promise<string[]> {
-  await mkdir(`${ROOT}/${SAMPLES}`, { recursive: true });
+async function drawSamples(folder: string): Promise<string[]> {
+  await mkdir(folder);
   const side = 32;
   const data = await openData('shapes', { split: 'test', limit: 10 });
   // With this mean and std the numbers are the bytes themselves.
@@ -64,30 +66,49 @@ async function drawSamples(): Promise<string[]> {
       pixels[i] = Math.round(planes[(i % 3) * side * side + Math.floor(i / 3)] as number);
     }
     const name = data.classNames[labels[0] as number] as string;
-    await sharp(pixels, { raw: { width: side, height: side, channels: 3 } }).toFile(`${ROOT}/${SAMPLES}/${name}.png`);
+    await sharp(pixels, { raw: { width: side, height: side, channels: 3 } }).toFile(`${folder}/${name}.png`);
     names.push(name);
   }
   await data.close();
   return names.sort();
 }
 
-// Models of an older version may lie there.
-await rm(`${ROOT}/${FOLDER}`, { recursive: true, force: true });
-const samples = await drawSamples();
-const small = 'models/shapes-small.onnx';
-const big = 'models/shapes-big.onnx';
-process.exitCode = await skein(['pair', small, big, '--data', 'shapes', '--limit', '10000', '-o', FOLDER]);
-if (process.exitCode === 0) {
-  const words = ['serve', FOLDER, '--log-level', 'warn', ...process.argv.slice(2)];
-  process.exitCode = await skein(words, (line) => {
-    const url = /^ready (\S+)/.exec(line)?.[1];
-    if (url === undefined) return;
-    console.log(`
+/** Pairs and serves in a folder of its own. @returns the exit code */
+async function pairAndServe(words: readonly string[]): Promise<number> {
+  const own = await takeFolder(`${ROOT}/.skein/shapes`);
+  const folder = relative(ROOT, own.path);
+  try {
+    const samples = await drawSamples(`${own.path}/samples`);
+    const models = ['models/shapes-small.onnx', 'models/shapes-big.onnx'];
+    const on = ['--data', 'shapes', '--limit', '10000'];
+    const code = await skein(['pair', ...models, ...on, '-o', folder, '--name', 'shapes']);
+    if (code !== 0) return code;
+    return await skein(['serve', folder, '--log-level', 'warn', ...words], (line) => {
+      const url = /^ready (\S+)/.exec(line)?.[1];
+      if (url === undefined) return;
+      console.log(`
 The cascade answers. In another terminal, here:
 
-  curl --data-binary @${SAMPLES}/star.png ${url}/v2/models/shapes/classify
+  curl --data-binary @${folder}/samples/star.png ${url}/v2/models/shapes/classify
 
-Others in ${SAMPLES}: ${samples.join(', ')}.
+Others in ${folder}/samples: ${samples.join(', ')}.
 What it has done: curl ${url}/metrics. Ctrl-C ends it.`);
-  });
+    });
+  } finally {
+    await own.release();
+  }
+}
+
+const words = process.argv.slice(2);
+const addresses = addressesOf(words);
+try {
+  // What cannot be served is said at once, by the command that knows why, instead of after the work.
+  if (addresses === undefined) process.exitCode = await skein(['serve', 'models/shapes-small.onnx', ...words]);
+  else {
+    await checkPorts(addresses);
+    process.exitCode = await pairAndServe(words);
+  }
+} catch (error) {
+  console.error(`error: ${messageOf(error)}`);
+  process.exitCode = 1;
 }
