@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedDir } from '../../test/shared.ts';
+import { SMALL_SHAPE, SMALL_SIZE, writeSmallModel } from '../../test/small-models.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { Engine, type LoadedModel } from './engine.ts';
 
@@ -93,5 +94,26 @@ describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)',
     await second.run(feeds([1]));
     await second.unload();
     await expect(second.run(feeds([1]))).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('Engine', () => {
+  it('profile() reads what each of many threads wrote, however close to each other they began', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'skein-engine-'));
+    const file = await writeSmallModel(join(folder, 'small.onnx'));
+    const engine = new Engine({ workers: 8 });
+    try {
+      for (let i = 0; i < 20; i++) {
+        const layers = await engine.profile(
+          file,
+          (buffers) => ({ input: { dtype: 'float32', dims: [1, ...SMALL_SHAPE], data: buffers.float32(SMALL_SIZE) } }),
+          4,
+        );
+        expect(layers.filter(({ opType }) => opType === 'Conv')).toHaveLength(1);
+      }
+    } finally {
+      await engine.close();
+      await rm(folder, { recursive: true });
+    }
   });
 });

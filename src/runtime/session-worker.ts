@@ -2,6 +2,7 @@
  * A thread that holds sessions of ONNX Runtime. `session.run()` blocks the thread that calls it (microsoft/onnxruntime
  * #19611), which is why no session lives on the thread that accepts requests.
  */
+import { threadId } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
 import { DTYPES, type DType } from '../tensor/index.ts';
@@ -35,7 +36,8 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
     };
     if (settings.profilePrefix !== undefined) {
       options.enableProfiling = true;
-      options.profileFilePrefix = settings.profilePrefix;
+      // The engine adds the time in milliseconds, which two threads that load at once may share.
+      options.profileFilePrefix = `${settings.profilePrefix}-${threadId}`;
     }
     try {
       session =
