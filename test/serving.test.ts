@@ -261,6 +261,8 @@ it('refuses a request of more rows than the queue has with 413, since trying aga
     error: expect.stringMatching(/3 rows .* queue of 2: send it in parts/),
   });
   expect((await infer(running.httpUrl, 'first', [1, 2])).status).toBe(200);
+  const config = await (await fetch(`${running.httpUrl}/v2/models/first/config`)).json();
+  expect(config).toMatchObject({ max_batch_size: 2 });
 });
 
 it('needs no more than a path and a port', async () => {

@@ -81,7 +81,8 @@ export class DeployedModel implements Deployment {
     this.#images = parts.images;
     this.#room = room;
     this.outputName = classifiers[0]?.outputName ?? 'logits';
-    this.maxBatch = parts.limits.maxBatch;
+    // A request of more rows would be refused.
+    this.maxBatch = Math.min(parts.limits.maxBatch, parts.limits.queueRows);
   }
 
   /** Loads every model of the plan. @throws SkeinError what Classifier.open and buildPredictor throw */
