@@ -87,6 +87,11 @@ describe('skein pair', () => {
     expect(JSON.parse(stdout).top1).toBeGreaterThanOrEqual(0.99);
   });
 
+  it('refuses options of bare models where there is none', async () => {
+    const refused = await skein('pair', 'one.json', 'other.json', ...DATA, '-o', 'never');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: --mean is of bare models/) });
+  });
+
   it('says so, exits 1 and writes nothing where it does not pay', async () => {
     const { code, stdout, stderr } = await skein('pair', 'big.onnx', 'small.onnx', ...DATA, '-o', 'never', '--json');
     expect(code).toBe(1);

@@ -11,6 +11,7 @@ import {
   numberBetween,
   type OutputOptions,
   skippedLine,
+  UsageError,
   withAction,
   withData,
   withEngine,
@@ -70,6 +71,10 @@ export function pairCommand(): Command {
 async function openBoth(paths: readonly [string, string], told: SourceOverrides): Promise<[Plan, Plan]> {
   const { isPlanPath, openServable } = await import('../plan/index.ts');
   const arePlans = await Promise.all(paths.map(isPlanPath));
+  const [option] = Object.keys(told);
+  if (option !== undefined && arePlans.every((isPlan) => isPlan)) {
+    throw new UsageError(`--${option} is of bare models, and both of these are plans, which say it themselves`);
+  }
   const plans = await Promise.all(
     paths.map(async (path, i) => (arePlans[i] ? (await openServable(path)).plan : undefined)),
   );
