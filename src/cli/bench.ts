@@ -41,8 +41,8 @@ const LOOPS = `
 Without --rate the loop is closed: each connection sends its next request when its answer is there. With --rate it is
 open: requests arrive at random times, so many a second in the mean, whether or not those before are answered. Each
 takes one of --connections; with none free it waits, and its latency counts from its arrival. So where the server is
-slower than the rate, latency grows for as long as the load lasts. At most ${MOST_WAITING} requests wait; those beyond fail.
-After --duration nothing more arrives, and what has arrived is still sent and its answer waited for.`;
+slower than the rate, latency grows for as long as the load lasts. At most ${MOST_WAITING} requests wait; those beyond fail,
+as does what has waited for --timeout. After --duration nothing more arrives; what has arrived is still seen to its end.`;
 
 export function benchCommand(): Command {
   const command = new Command('bench')

@@ -160,6 +160,19 @@ describe('runLoad in an open loop', () => {
     expect(result.latencyMs.p50).toBeGreaterThan(100);
   });
 
+  it('does not send what has waited for a connection longer than an answer may take', async () => {
+    server = await startFakeServer(() => true);
+    const result = await runLoad(workloadOf(server.url, [0]), {
+      connections: 1,
+      rate: 2000,
+      requests: 20,
+      warmupMs: 0,
+      timeoutMs: 300,
+    });
+    expect(result).toMatchObject({ failed: 20, errors: { 'no answer in time': 20 } });
+    expect(server.requests.length).toBeLessThan(5);
+  });
+
   it('fails arrivals beyond those that may wait', async () => {
     server = await startFakeServer(() => true);
     const result = await runLoad(workloadOf(server.url, [0]), {

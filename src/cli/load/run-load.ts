@@ -215,17 +215,29 @@ class LoadRun {
       this.#sendNext(slot);
       return;
     }
+    const arrival = this.#takeWaiting();
+    if (arrival === undefined) this.#free.push(slot);
+    else this.#send(slot, arrival.request, arrival.dueMs, arrival.counted);
+  }
+
+  /** The arrival that has waited longest. */
+  #takeWaiting(): Arrival | undefined {
     const arrival = this.#arrivals[this.#firstArrival];
-    if (arrival === undefined) {
-      this.#free.push(slot);
-      return;
-    }
+    if (arrival === undefined) return undefined;
     this.#firstArrival++;
     if (this.#firstArrival === this.#arrivals.length) {
       this.#arrivals = [];
       this.#firstArrival = 0;
     }
-    this.#send(slot, arrival.request, arrival.dueMs, arrival.counted);
+    return arrival;
+  }
+
+  /** Nobody would wait any longer for the answers to arrivals that were due before `dueMs`: they are not even sent. */
+  #giveUpWaiting(dueMs: number, now: number): void {
+    while ((this.#arrivals[this.#firstArrival]?.dueMs ?? Number.POSITIVE_INFINITY) < dueMs) {
+      if (this.#takeWaiting()?.counted === true) this.#recorder.fail(NO_ANSWER, now);
+    }
+    this.#checkEnd();
   }
 
   #checkEnd(): void {
@@ -239,6 +251,7 @@ class LoadRun {
     for (const slot of this.#slots) {
       if (slot.startMs !== undefined && now - slot.startMs > timeoutMs) slot.connection.abort(NO_ANSWER);
     }
+    this.#giveUpWaiting(now - timeoutMs, now);
     const { answered, failed, startMs } = this.#recorder;
     const done = windowMs === undefined ? answered / requests : (now - startMs) / windowMs;
     onProgress?.({ done: this.#phase === 'warm-up' ? 0 : Math.min(done, 1), answered, failed });
