@@ -95,6 +95,41 @@ it('serves by priority and deadline, and decodes nothing for whom it is too late
   now = 0;
 });
 
+it('sends many images in several messages, between which others have their turn', async () => {
+  const decoder = new FakeDecoder();
+  const queue = new DecodeQueue(decoder, { now: () => 0 });
+  const bytes = Array.from({ length: 100 }, (_, i) => i);
+  const order: string[] = [];
+  const many = queue.decode(bytes.map(file), preprocessing).finally(() => order.push('many'));
+  const one = queue.decode([file(7)], preprocessing).finally(() => order.push('one'));
+  const sizes: number[] = [];
+  while (decoder.messages.length > 0) {
+    sizes.push(decoder.messages[0]?.sizes ?? 0);
+    await decoder.messages[0]?.end();
+  }
+  expect(await one).toEqual(Float32Array.of(7));
+  expect(await many).toEqual(Float32Array.from(bytes));
+  expect(order).toEqual(['one', 'many']);
+  expect(Math.max(...sizes)).toBe(16);
+});
+
+it('decodes no more of a request whose image is bad, or whose client has gone', async () => {
+  for (const reason of ['bad', 'gone']) {
+    const decoder = new FakeDecoder();
+    const queue = new DecodeQueue(decoder, { now: () => 0 });
+    const gone = new AbortController();
+    const files = Array.from({ length: 100 }, (_, i) => file(reason === 'bad' && i === 20 ? 255 : 1));
+    const failed = queue.decode(files, preprocessing, { signal: gone.signal }).catch((error: unknown) => error);
+    await decoder.messages[0]?.end();
+    if (reason === 'gone') gone.abort();
+    await decoder.messages[0]?.end();
+    expect(decoder.messages).toEqual([]);
+    expect(await failed).toMatchObject(
+      reason === 'bad' ? { message: 'Image 20: Cannot decode image: it is none' } : { code: 'cancelled' },
+    );
+  }
+});
+
 it('does not mix models whose images are prepared differently', async () => {
   const decoder = new FakeDecoder();
   const queue = new DecodeQueue(decoder, { now: () => 0 });
