@@ -28,8 +28,8 @@ export interface ModelServerParts {
   readonly registry: Registry<DeployedModel>;
   readonly metrics: ServerMetrics;
   readonly clock: Clock;
-  /** Rows of one request at most. */
-  readonly maxRows: number;
+  /** Bytes that the rows of one request may take as floats; see readImageRows. */
+  readonly maxRowBytes: number;
   /** Version of Skein. */
   readonly version: string;
   /** Worker threads that hold every model. */
@@ -135,7 +135,7 @@ export class ModelServer implements DataPlane {
     const deployment = registry.get(request.model, request.version);
     const { plan, outputName } = deployment;
     return deployment.serve(clock, async () => {
-      const rows = readImageRows(request.inputs, plan.input, this.#parts.maxRows);
+      const rows = readImageRows(request.inputs, plan.input, this.#parts.maxRowBytes);
       if ((request.outputs?.length ?? 0) > 1) {
         throw new SkeinError(
           'invalid-argument',

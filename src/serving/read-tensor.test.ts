@@ -6,11 +6,11 @@ const expected = { name: 'input', shape: [1, 2, 2] };
 const floats = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const bytes = new Uint8Array(floats.buffer);
 
-const read = (change: Partial<InferInput>, maxRows = 100) =>
+const read = (change: Partial<InferInput>, maxBytes = 1600) =>
   readImageRows(
     [{ name: 'input', datatype: 'FP32', shape: [2, 1, 2, 2], content: { raw: bytes }, ...change }],
     expected,
-    maxRows,
+    maxBytes,
   );
 
 describe('readImageRows() of FP32', () => {
@@ -94,6 +94,16 @@ describe('readImageRows() of FP32', () => {
   it('refuses a huge batch before it allocates anything', () => {
     expect(() => read({ shape: [2 ** 40, 1, 2, 2] })).toThrow(expect.objectContaining({ code: 'too-large' }));
   });
+
+  it('counts rows by the floats that they become, files too', () => {
+    // A row of [1,2,2] takes 16 bytes.
+    const files = Array.from({ length: 3 }, () => Uint8Array.of(1));
+    const three = { datatype: 'BYTES', shape: [3], content: { values: files } };
+    expect(read(three, 48)).toMatchObject({ count: 3 });
+    expect(() => read(three, 47)).toThrow('has 3 rows: a request may have at most 2 images of [1,2,2]');
+    // A model whose single image is larger than the limit can still be sent a file.
+    expect(read({ ...three, shape: [1], content: { values: files.slice(1, 2) } }, 4)).toMatchObject({ count: 1 });
+  });
 });
 
 describe('readImageRows() of BYTES', () => {
@@ -115,6 +125,8 @@ describe('readImageRows() of BYTES', () => {
     ['too few elements', { shape: [3], content: { raw } }, /must hold 3 elements, received 2/],
     ['too many elements', { shape: [1], content: { raw } }, /more than 1 elements/],
     ['a rank that is not 1', { shape: [2, 3], content: { raw } }, /received BYTES \[2,3\]/],
+    ['an empty element', { content: { raw: Uint8Array.of(1, 0, 0, 0, 7, 0, 0, 0, 0) } }, /Element 1 .* 0 bytes/],
+    ['empty bytes', { content: { values: [files[0], new Uint8Array()] } }, /Element 1 .* 0 bytes/],
     ['text that is no base64', { content: { values: ['AQID', 'no base64!'] } }, /Element 1 .*'no base64!'/],
   ])('refuses %s', (_what, change, message) => {
     expect(() => read({ datatype: 'BYTES', shape: [2], ...change })).toThrow(message);

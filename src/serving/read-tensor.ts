@@ -20,10 +20,11 @@ export type ImageRows =
   | { readonly kind: 'files'; readonly count: number; readonly files: readonly Uint8Array[] };
 
 /**
- * @param maxRows more rows than this are refused
+ * @param maxBytes that all rows may take as floats, whatever they come as: an image file of some bytes becomes C·H·W of
+ * them. One row is always let in.
  * @throws SkeinError 'invalid-argument' or 'too-large'
  */
-export function readImageRows(inputs: readonly InferInput[], expected: ImageInput, maxRows: number): ImageRows {
+export function readImageRows(inputs: readonly InferInput[], expected: ImageInput, maxBytes: number): ImageRows {
   const wanted = `one input '${expected.name}', FP32 ${formatShape(['n', ...expected.shape])} or BYTES [n] of image files`;
   const input = inputs[0];
   if (input === undefined || inputs.length > 1) {
@@ -46,8 +47,12 @@ export function readImageRows(inputs: readonly InferInput[], expected: ImageInpu
     );
   }
   const count = input.shape[0] as number;
+  const maxRows = Math.max(1, Math.floor(maxBytes / (elementCount(expected.shape) * Float32Array.BYTES_PER_ELEMENT)));
   if (count > maxRows) {
-    throw new SkeinError('too-large', `Input '${input.name}' has ${count} rows: a request may have at most ${maxRows}`);
+    throw new SkeinError(
+      'too-large',
+      `Input '${input.name}' has ${count} rows: a request may have at most ${maxRows} images of ${formatShape(expected.shape)}`,
+    );
   }
   return input.datatype === 'FP32'
     ? { kind: 'tensor', count, data: readFloats(input, count * elementCount(expected.shape)) }
@@ -102,7 +107,10 @@ function readFiles(input: InferInput, count: number): Uint8Array[] {
   const values = flatten(input, content.values, count);
   return Array.from({ length: count }, (_, i) => {
     const value = values[i];
-    if (value instanceof Uint8Array) return value;
+    if (value instanceof Uint8Array) {
+      if (value.length === 0) throw emptyElement(input.name, i);
+      return value;
+    }
     if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) {
       throw new SkeinError(
         'invalid-argument',
@@ -125,6 +133,7 @@ function splitBytes(name: string, raw: Uint8Array, count: number): Uint8Array[] 
         elements.length === count ? `holds more than ${count} elements` : `ends inside element ${elements.length}`;
       throw new SkeinError('invalid-argument', `The BYTES data of input '${name}' ${why}`);
     }
+    if (length === 0) throw emptyElement(name, elements.length);
     elements.push(raw.subarray(offset + 4, offset + 4 + length));
     offset += 4 + length;
   }
@@ -135,6 +144,14 @@ function splitBytes(name: string, raw: Uint8Array, count: number): Uint8Array[] 
     );
   }
   return elements;
+}
+
+/** Refused here, since a body can hold millions of them, each an image to be queued and decoded. */
+function emptyElement(name: string, index: number): SkeinError {
+  return new SkeinError(
+    'invalid-argument',
+    `Element ${index} of input '${name}' must be an image file, received 0 bytes`,
+  );
 }
 
 /** The elements of `values`, flat or nested as the shape is, in row-major order. */

@@ -134,8 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       registry,
       metrics,
       clock,
-      // A row has at least one float.
-      maxRows: Math.floor(bodyLimitBytes / 4),
+      maxRowBytes: bodyLimitBytes,
       version: options.version ?? skeinVersion(),
       workers: engine.workers,
     });
