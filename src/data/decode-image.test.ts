@@ -154,6 +154,10 @@ describe('broken images', () => {
     ['one byte', Buffer.from([0xff])],
     ['text', Buffer.from('<html>not an image</html>')],
     ['a drawing', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"/>')],
+    [
+      'a drawing behind a comment that looks like AVIF',
+      Buffer.from('<!--ftypavif--><svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"/>'),
+    ],
     ['a signature alone', Buffer.from([0xff, 0xd8, 0xff, 0xd9])],
   ])('refuses %s', async (_, bytes) => {
     await expect(decodeImage(bytes)).rejects.toMatchObject(refused);

@@ -5,6 +5,7 @@
  */
 import type { Sharp, SharpOptions } from 'sharp';
 import { messageOf, SkeinError } from '../base/index.ts';
+import { checkImageFormat } from './image-format.ts';
 import { decodePlainJpeg } from './jpeg-decoder.ts';
 import { plainJpegHeader } from './jpeg-header.ts';
 import { checkImageShape, type ImageShape } from './preprocessing.ts';
@@ -29,7 +30,7 @@ const MAX_PIXELS = 2 ** 26;
  * @throws {SkeinError} 'invalid-argument' for bytes that are no image, or a broken one
  */
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
-  checkFormat(bytes);
+  checkImageFormat(bytes);
   const header = plainJpegHeader(bytes);
   if (header !== undefined && isSmall(bytes, header)) {
     const image = await decodePlainJpeg(bytes);
@@ -47,7 +48,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
  * @throws {SkeinError} 'invalid-argument' for bytes that are no image, or a broken one
  */
 export async function decodeInto(bytes: Uint8Array, shape: ImageShape, target: Uint8Array, offset = 0): Promise<void> {
-  checkFormat(bytes);
+  checkImageFormat(bytes);
   const [channels, height, width] = shape;
   const header = plainJpegHeader(bytes);
   if (header?.width === width && header.height === height && isSmall(bytes, header)) {
@@ -142,22 +143,6 @@ function toInterleavedRgb(planes: Uint8Array, channels: number, plane: number): 
     for (let i = 0; i < plane; i++) rgb[i * 3 + c] = planes[start + i] as number;
   }
   return rgb;
-}
-
-/** sharp reads more than photographs (SVG, for one), which has no business in a classifier. */
-function checkFormat(bytes: Uint8Array): void {
-  const ascii = String.fromCharCode(...bytes.subarray(0, 12));
-  const known =
-    ascii.startsWith('\xff\xd8\xff') ||
-    ascii.startsWith('\x89PNG') ||
-    ascii.startsWith('GIF8') ||
-    ascii.startsWith('II*\0') ||
-    ascii.startsWith('MM\0*') ||
-    (ascii.startsWith('RIFF') && ascii.startsWith('WEBP', 8)) ||
-    ascii.startsWith('ftyp', 4);
-  if (known) return;
-  const received = bytes.length === 0 ? 'no bytes' : `${bytes.length} bytes that begin as none of them`;
-  throw cannotDecode(`expected JPEG, PNG, WebP, GIF, TIFF or AVIF, received ${received}`);
 }
 
 function cannotDecode(reason: string, cause?: unknown): SkeinError {
