@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -28,6 +28,19 @@ it('writeFileAtomically() leaves the old file where writing fails', async () => 
   await expect(writeFileAtomically(path, chunks())).rejects.toThrow('no space');
   expect(await readFile(path, 'utf8')).toBe('old');
   expect(await readdir(folder)).toEqual(['file']);
+});
+
+it('writeFileAtomically() says what to do where the system refuses', async () => {
+  const inside = join(folder, 'none', 'file');
+  await expect(writeFileAtomically(inside, [])).rejects.toMatchObject({
+    code: 'invalid-argument',
+    message: `Cannot write '${inside}': there is no such folder: make it or choose another place`,
+  });
+  await mkdir(join(folder, 'taken', 'x'), { recursive: true });
+  await expect(writeFileAtomically(join(folder, 'taken'), [])).rejects.toMatchObject({
+    message: expect.stringContaining('a folder of that name is there'),
+  });
+  expect(await readdir(folder)).toEqual(['taken']);
 });
 
 it('writePending() shows nothing under the name before commit()', async () => {

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writeError } from './writable-folder.ts';
 
 /** One `write` call takes no more than 2^31 − 1 bytes on Linux. */
 const LARGEST_WRITE = 2 ** 30;
@@ -18,11 +19,17 @@ export interface PendingFile {
   discard(): Promise<void>;
 }
 
-/** Writes the chunks beside `path` and flushes them. What fails leaves nothing behind. */
+/**
+ * Writes the chunks beside `path` and flushes them. What fails leaves nothing behind.
+ * @throws SkeinError that says what to do where the system refuses
+ */
 export async function writePending(path: string, chunks: Iterable<Uint8Array>): Promise<PendingFile> {
   const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
   const discard = () => rm(temporary, { force: true });
-  const file = await open(temporary, 'wx');
+  const refuse = (error: unknown): never => {
+    throw writeError(path, error);
+  };
+  const file = await open(temporary, 'wx').catch(refuse);
   try {
     for (const chunk of chunks) await writeAll(file, chunk);
     await file.sync();
@@ -30,14 +37,14 @@ export async function writePending(path: string, chunks: Iterable<Uint8Array>): 
   } catch (error) {
     await file.close().catch(() => {});
     await discard();
-    throw error;
+    return refuse(error);
   }
   const commit = async (): Promise<void> => {
     try {
       await rename(temporary, path);
     } catch (error) {
       await discard();
-      throw error;
+      refuse(error);
     }
     await syncFolder(dirname(path));
   };

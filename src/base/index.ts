@@ -8,3 +8,4 @@ export * from './statistics.ts';
 export { skeinVersion } from './version.ts';
 export * from './worker-pool.ts';
 export * from './worker-thread.ts';
+export * from './writable-folder.ts';

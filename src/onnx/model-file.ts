@@ -96,7 +96,7 @@ function initializerBytes(graph: Graph): number {
  * Writes an ONNX file, atomically: at every moment `path` holds the old model or the new one. Everything goes inside, also
  * what lay in external data, unless told. With external data the data file is renamed just before the model, so a crash
  * between the two can leave the old model with new data.
- * @throws SkeinError with the path in its message: 'too-large' above 2 GB, 'unavailable' where the disk refuses
+ * @throws SkeinError with the path in its message: 'too-large' above 2 GB, as writePending where the system refuses
  */
 export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<void> {
   const pending: PendingFile[] = [];
@@ -120,6 +120,7 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
   } catch (error) {
     for (const each of pending) await each.discard();
     const known = asSkeinError(error, 'unavailable');
+    if (known.message.startsWith('Cannot write ')) throw known;
     throw new SkeinError(known.code, `Cannot write model '${path}': ${known.message}`, { cause: error });
   }
 }
