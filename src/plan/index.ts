@@ -27,7 +27,7 @@ export {
 } from './predictor.ts';
 export { type LayerProfile, type ModelProfile, type ProfileOptions, profileModel } from './profile-model.ts';
 export { type RecordedPair, recordPair } from './record-pair.ts';
-export { savePlan } from './save-plan.ts';
+export { checkPlanFolder, savePlan } from './save-plan.ts';
 export { scoreScaleOf } from './score-scale.ts';
 export { isPlanPath, type Origin, openServable, type Servable, type SourceOverrides } from './source.ts';
 export { measureThroughput, type Throughput } from './throughput.ts';

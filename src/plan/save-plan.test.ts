@@ -6,7 +6,7 @@ import { colorModel } from '../../test/color-world.ts';
 import { readModel, writeModel } from '../onnx/index.ts';
 import { modelsOf, type Plan, type PlanNode } from './plan.ts';
 import { readPlan } from './plan-file.ts';
-import { savePlan } from './save-plan.ts';
+import { checkPlanFolder, savePlan } from './save-plan.ts';
 
 let source: string;
 let target: string;
@@ -56,6 +56,21 @@ describe('savePlan()', () => {
     expect(await readdir(folder)).toEqual(['model.onnx']);
   });
 
+  it('replaces a plan of the same models, and no other', async () => {
+    await writeModel(colorModel({ channel: 'green' }), join(source, 'green.onnx'));
+    await writeModel(colorModel({ channel: 'red', gain: 7 }), join(source, 'third.onnx'));
+    const file = await savePlan(pair(leaf('model.onnx'), leaf('green.onnx')), target);
+    await savePlan(pair(leaf('green.onnx'), leaf('model.onnx')), target);
+    const swapped = await readPlan(file);
+    expect([...modelsOf(swapped.root)].map(({ node }) => node.file)[0]).toBe(join(target, 'green.onnx'));
+    const other = pair(leaf('model.onnx'), leaf('third.onnx'));
+    const refusal = `Cannot write '${file}': the plan 'pair', of other models, is there; choose another folder or remove it`;
+    await expect(savePlan(other, target)).rejects.toMatchObject({ code: 'invalid-argument', message: refusal });
+    await writeFile(file, '{}');
+    await expect(savePlan(swapped, target)).rejects.toThrow('what is there cannot be read as a plan');
+    expect((await readdir(target)).sort()).toEqual(['green.onnx', 'model.onnx', 'plan.json']);
+  });
+
   it('writes a model with external data as one file', async () => {
     const external = join(source, 'external.onnx');
     await writeModel(colorModel({ channel: 'red' }), external, { externalData: { thresholdBytes: 16 } });
@@ -66,5 +81,21 @@ describe('savePlan()', () => {
     for (const [name, tensor] of original.graph.initializers) {
       expect(Buffer.from(copy.graph.initializers.get(name)?.bytes ?? [])).toEqual(Buffer.from(tensor.bytes));
     }
+    // Again, now that it is there.
+    await savePlan(planOf(leaf('external.onnx')), target);
+    expect((await readdir(target)).sort()).toEqual(['external.onnx', 'plan.json']);
+  });
+});
+
+describe('checkPlanFolder()', () => {
+  it('finds what stands in the way, and leaves nothing behind', async () => {
+    const roots = [leaf('model.onnx')];
+    await checkPlanFolder(roots, target);
+    expect(await readdir(source)).toEqual(['model.onnx']);
+    const file = join(source, 'model.onnx');
+    await expect(checkPlanFolder(roots, file)).rejects.toThrow(`Cannot write into '${file}': it is a file`);
+    await mkdir(target, { recursive: true });
+    await writeFile(join(target, 'model.onnx'), 'precious');
+    await expect(checkPlanFolder(roots, target)).rejects.toThrow('another model is there');
   });
 });
