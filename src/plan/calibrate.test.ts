@@ -47,7 +47,7 @@ describe('calibrate()', () => {
     expect(calibrate(recordOf(rows), COSTS).picked?.threshold).toBe(0.6);
     // 80 more rows may be lost with 10 % of 1130, and the doubt is √131 · 0.84 < 10: still not all 100.
     expect(calibrate(recordOf(rows), { ...COSTS, maxDrop: 0.05 }).picked?.threshold).toBe(0.6);
-    expect(calibrate(recordOf(rows), { ...COSTS, maxDrop: 0.1 }).picked?.share).toBe(0);
+    expect(calibrate(recordOf(rows), { ...COSTS, maxDrop: 0.1 }).candidate?.share).toBe(0);
   });
 
   it('is not taken in by a dip that recovers', () => {
@@ -63,16 +63,57 @@ describe('calibrate()', () => {
     expect(picked?.threshold).toBe(0.9);
   });
 
-  it('takes the most cautious threshold, and warns, where agreement on few rows is all there is', () => {
+  it('goes by the likeliest threshold, and warns, where none is sure', () => {
+    // D rises to 2, above its doubt of 0.84 · √(2 + 1 − 4/23), and falls back to 1.
+    const rows = [...repeat(20, [0.9, 1, 1]), ...repeat(2, [0.9, 1, 0]), ...repeat(1, [0.6, 0, 1])];
+    const sure = calibrate(recordOf(rows), COSTS);
+    expect(sure.picked).toMatchObject({ threshold: 0.8, passes: true });
+    // D rises to 1, below its doubt of 0.84 · √(1 + 1 − 1/22), and falls back to 0.
+    const unsure = calibrate(recordOf([...repeat(20, [0.9, 1, 1]), [0.9, 1, 0], [0.6, 0, 1]]), COSTS);
+    expect(unsure).toMatchObject({ verdict: 'pays', picked: { threshold: 0.8, passes: false } });
+    expect(unsure.warnings[0]).toContain('differ on only 2 of 22 images');
+    expect(unsure.warnings[1]).toContain('no threshold keeps the accuracy with 80 % confidence');
+  });
+
+  it('takes agreement throughout for what it is: no sign that the big model is needed', () => {
     const rows = [...repeat(10, [0.9, 1, 1]), ...repeat(10, [0.7, 1, 1])];
-    const { picked, warnings } = calibrate(recordOf(rows), COSTS);
-    expect(picked).toMatchObject({ threshold: 0.8, share: 0.5, passes: false });
+    const { verdict, picked, warnings } = calibrate(recordOf(rows), COSTS);
+    expect({ verdict, picked }).toEqual({ verdict: 'small-suffices', picked: undefined });
     expect(warnings[0]).toContain('differ on only 0 of 20 images');
-    expect(warnings[1]).toContain('no threshold is sure enough');
   });
 
   it('picks nothing where the small model is worse from the first', () => {
-    expect(calibrate(recordOf(repeat(100, [0.9, 0, 1])), COSTS).picked).toBeUndefined();
+    const worse = calibrate(recordOf(repeat(100, [0.9, 0, 1])), COSTS);
+    expect(worse).toMatchObject({ verdict: 'inaccurate', candidate: undefined, picked: undefined });
+  });
+
+  it('picks nothing where the big model would never be asked: the small one suffices', () => {
+    // The small model is better where it is unsure, too: D rises from 0 to 50.
+    const better = [...repeat(500, [0.9, 1, 1]), ...repeat(50, [0.6, 1, 0])];
+    const { verdict, picked, candidate } = calibrate(recordOf(better), COSTS);
+    expect({ verdict, picked, share: candidate?.share }).toEqual({
+      verdict: 'small-suffices',
+      picked: undefined,
+      share: 0,
+    });
+    // Right on the same images throughout, sure to a different degree of each.
+    const alike = Array.from({ length: 400 }, (_, i): Row => [0.5 + i / 1000, 1, 1]);
+    expect(calibrate(recordOf(alike), COSTS)).toMatchObject({ verdict: 'small-suffices', picked: undefined });
+    expect(calibrate(recordOf(alike), COSTS).warnings.join()).toContain('goes by the likeliest');
+  });
+
+  it('picks nothing where the cascade would be no faster: nearly everything goes on, or the small one costs more', () => {
+    // Kept: 40 rows of 440, all that is even; 1 + (400 / 440) · 3 > 3.
+    const hard = [...repeat(40, [0.9, 1, 0]), ...repeat(400, [0.6, 0, 1])];
+    expect(calibrate(recordOf(hard), COSTS)).toMatchObject({ verdict: 'too-slow', picked: undefined });
+    const better = [...repeat(500, [0.9, 1, 1]), ...repeat(50, [0.6, 1, 0])];
+    const swapped = calibrate(recordOf(better), { smallMs: 3, bigMs: 1 });
+    expect(swapped).toMatchObject({ verdict: 'too-slow', picked: undefined });
+  });
+
+  it('says that there are no scores where none is a number', () => {
+    const record = recordOf(repeat(10, [Number.NaN, 1, 1]));
+    expect(calibrate(record, COSTS)).toMatchObject({ verdict: 'no-scores', picked: undefined });
   });
 
   it('never keeps a row whose confidence is not a number', () => {

@@ -1,10 +1,11 @@
 /**
  * Picks the confidence at which a cascade's small model keeps a row.
  *
- * The rule: the lowest threshold t at which the cascade is as accurate as the big model less `maxDrop`. Both models answer
- * every labelled row once, so the two are compared in pairs: with d = 1 where only the small model is right, −1 where
- * only the big one is, the cascade's accuracy less the big model's is D(t)/n, the mean of d over the rows, counting those
- * with confidence ≥ t (Zamirai et al., "Pairing up CNNs", section III; a row that goes on counts 0).
+ * The rule: the lowest threshold t at which the cascade is, with 80 % confidence, as accurate as the big model less
+ * `maxDrop`. Both models answer every labelled row once, so the two are compared in pairs: with d = 1 where only the small
+ * model is right, −1 where only the big one is, the cascade's accuracy less the big model's is D(t)/n, the mean of d over
+ * the rows, counting those with confidence ≥ t (Zamirai et al., "Pairing up CNNs", section III; a row that goes on counts
+ * 0).
  *
  * The guard: D(t) is a random walk along the rows in order of confidence, and the lowest t at which it is not below the
  * target is where luck helped most; measured on other images that choice loses accuracy more often than not. So t must
@@ -54,6 +55,13 @@ export interface CurvePoint {
   readonly passes: boolean;
 }
 
+/**
+ * 'pays': serve the cascade. 'small-suffices': the small model alone is accurate enough and faster, so that the big one
+ * would never be asked. 'too-slow': the cascade would be no faster than the big model alone. 'inaccurate': no threshold
+ * even measured well enough. 'no-scores': the small model's scores are not numbers on any row.
+ */
+export type Verdict = 'pays' | 'small-suffices' | 'too-slow' | 'inaccurate' | 'no-scores';
+
 export interface Calibration {
   readonly rows: number;
   readonly smallAccuracy: number;
@@ -63,9 +71,12 @@ export interface Calibration {
   /** A point for every threshold that makes a difference, from high to low. */
   readonly curve: readonly CurvePoint[];
   /**
-   * What the rule picks; where nothing passes, the point with the best lower bound of those that measured well enough,
+   * What the rule finds; where nothing passes, the point with the best lower bound of those that measured well enough,
    * with a warning; undefined where there is none.
    */
+  readonly candidate: CurvePoint | undefined;
+  readonly verdict: Verdict;
+  /** The candidate, where a cascade of it is worth serving. */
   readonly picked: CurvePoint | undefined;
   readonly warnings: readonly string[];
 }
@@ -91,8 +102,9 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
   const smallAccuracy = mean(record.smallRight);
   const bigAccuracy = mean(record.bigRight);
   const curve = tradeOff(record, bigAccuracy, options, -maxDrop);
-  const passing = curve.filter(({ passes }) => passes);
-  const likely = passing.length > 0 ? undefined : likeliest(curve, bigAccuracy - maxDrop);
+  const sure = curve.findLast(({ passes }) => passes);
+  const candidate = sure ?? likeliest(curve, bigAccuracy - maxDrop);
+  const verdict = verdictOf(curve, candidate, bigAccuracy - maxDrop);
   let differing = 0;
   for (let row = 0; row < rows; row++) if (record.smallRight[row] !== record.bigRight[row]) differing++;
   const warnings: string[] = [];
@@ -101,9 +113,9 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
       `the models differ on only ${differing} of ${rows} images, too few to tell which threshold is safe: calibrate on more images`,
     );
   }
-  if (likely !== undefined) {
+  if (sure === undefined && (verdict === 'pays' || verdict === 'small-suffices')) {
     warnings.push(
-      'no threshold is sure enough to keep the accuracy, so the likeliest was taken: calibrate on more images to be surer',
+      'no threshold keeps the accuracy with 80 % confidence, so this goes by the likeliest: calibrate on more images to be surer',
     );
   }
   const smallGap = mean(record.confidence) - smallAccuracy;
@@ -113,7 +125,20 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
       `both models are right as often as they are sure (${percent(smallAccuracy)} and ${percent(bigAccuracy)}), as networks are on images that they were trained on: unless these are other images, calibrate on held-out ones`,
     );
   }
-  return { rows, smallAccuracy, bigAccuracy, differing, curve, picked: passing.at(-1) ?? likely, warnings };
+  const picked = verdict === 'pays' ? candidate : undefined;
+  return { rows, smallAccuracy, bigAccuracy, differing, curve, candidate, verdict, picked, warnings };
+}
+
+function verdictOf(curve: readonly CurvePoint[], candidate: CurvePoint | undefined, target: number): Verdict {
+  const smallAlone = curve.at(-1);
+  if (smallAlone === undefined) return 'no-scores';
+  if (candidate === undefined) return 'inaccurate';
+  const smallPays = smallAlone.share === 0 && smallAlone.speedup > 1;
+  if (smallPays && candidate === smallAlone) return 'small-suffices';
+  // Where no threshold is sure, one that forwards rows must at least have measured better than forwarding none.
+  const enough = candidate.speedup > 1 ? Math.max(target, candidate.accuracy) : target;
+  if (smallPays && !candidate.passes && smallAlone.accuracy >= enough) return 'small-suffices';
+  return candidate.speedup > 1 ? 'pays' : 'too-slow';
 }
 
 /** The first of equals, which is the most cautious. */

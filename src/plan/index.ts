@@ -1,5 +1,12 @@
 export { buildPredictor } from './build-predictor.ts';
-export { type Calibration, type CalibrationOptions, type CurvePoint, calibrate, type PairRecord } from './calibrate.ts';
+export {
+  type Calibration,
+  type CalibrationOptions,
+  type CurvePoint,
+  calibrate,
+  type PairRecord,
+  type Verdict,
+} from './calibrate.ts';
 export { CascadePredictor } from './cascade-predictor.ts';
 export { matchClasses } from './class-order.ts';
 export { Classifier, type ClassifierExpectation, type ClassifierScores } from './classifier.ts';
