@@ -14,6 +14,7 @@ import {
   withEngine,
   withModelOptions,
 } from './command.ts';
+import { noteGuess, originLine } from './origin.ts';
 import { bytes, count, formatTable, ms, percent } from './table.ts';
 
 type Options = DataOptions & EngineFlags & ModelOptions & OutputOptions;
@@ -28,6 +29,7 @@ export function evaluateCommand(): Command {
     const { Engine } = await import('../runtime/index.ts');
     const { data: source, split, limit, seed, workers, threads, labels, mean, std, shape } = options;
     const servable = await openServable(path, definedOnly({ labels, mean, std, shape }));
+    noteGuess(servable, output.warn);
     const data = await openData(source, {
       ...definedOnly({ split, limit }),
       seed,
@@ -48,7 +50,8 @@ export function evaluateCommand(): Command {
   });
 }
 
-function describe({ plan, preprocessingFrom, labelsFrom }: Servable, data: Dataset, report: EvaluateReport): string {
+function describe(servable: Servable, data: Dataset, report: EvaluateReport): string {
+  const { plan } = servable;
   const { latencyMs, nodes } = report;
   const lines = [
     `${plan.name} on ${data.source}${data.split === undefined ? '' : ` (${data.split})`}, ${report.samples} images`,
@@ -82,6 +85,6 @@ function describe({ plan, preprocessingFrom, labelsFrom }: Servable, data: Datas
       ),
     );
   }
-  if (preprocessingFrom !== 'plan') lines.push('', `mean and std from ${preprocessingFrom}, labels from ${labelsFrom}`);
+  if (servable.preprocessingFrom !== 'plan') lines.push('', originLine(servable));
   return lines.join('\n');
 }

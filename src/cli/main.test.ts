@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -95,9 +95,39 @@ describe('skein pair', () => {
   it('says so, exits 1 and writes nothing where it does not pay', async () => {
     const { code, stdout, stderr } = await skein('pair', 'big.onnx', 'small.onnx', ...DATA, '-o', 'never', '--json');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/error: No threshold .*no plan was written\n$/);
-    expect(JSON.parse(stdout).plan).toBeNull();
+    expect(stderr).toMatch(/error: No threshold pays: 'big' costs .* are the two swapped\?; no plan was written\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({ plan: null, verdict: 'too-slow', confidence: null });
     expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+
+  it('says that the small model suffices where the big one would never be asked, and marks nothing as picked', async () => {
+    await writeModel(colorModel({ channel: 'green' }), join(folder, 'as-good.onnx'));
+    const { code, stdout, stderr } = await skein('pair', 'as-good.onnx', 'big.onnx', ...DATA, '-o', 'never');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/No threshold pays: .* serve 'as-good' alone, .*; no plan was written\n$/);
+    expect(stdout).toContain('mean and std from the options of the call, labels from convention');
+    expect(stdout).not.toContain('<- picked');
+    expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+
+  it('says before it measures that it cannot write there', async () => {
+    const pair = (output: string) =>
+      skein('pair', 'small.onnx', 'big.onnx', '--data', 'no-such-data', '-o', output).then(({ stderr }) => stderr);
+    expect(await pair('small.onnx')).toMatch(
+      /^error: Cannot write into '.*small.onnx': it is a file; name a folder\n$/,
+    );
+    await mkdir(join(folder, 'taken'));
+    await writeFile(join(folder, 'taken', 'plan.json'), '{}');
+    expect(await pair('taken')).toMatch(
+      /^error: Cannot write 'taken\/plan.json': .*choose another folder or remove it\n$/,
+    );
+  });
+
+  it('warns where it had to guess how images are normalised', async () => {
+    const { stderr } = await skein('pair', 'small.onnx', 'big.onnx', '--data', 'data', '-o', 'guess', '--limit', '10');
+    expect(stderr).toContain(
+      "warning: model 'small': nothing says how images are normalised: guessed mean 0.485,0.456",
+    );
   });
 });
 
