@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { colorModel } from '../../test/color-world.ts';
 import { sharedDir } from '../../test/shared.ts';
@@ -64,6 +64,37 @@ describe('openServable() of a bare model', () => {
     await writeFile(join(folder, 'models.json'), JSON.stringify({ ...beside, models: { x: { file: 'x.onnx' } } }));
     expect((await openServable(file)).labelsFrom).toBe('convention');
     await rm(join(folder, 'models.json'));
+  });
+
+  it('finds models.json above it in a folder of models, the nearest first', async () => {
+    const root = join(folder, 'repository');
+    const file = join(root, 'cats', '2', 'model.onnx');
+    await mkdir(dirname(file), { recursive: true });
+    await writeModel(model, file);
+    const describe = (where: string, content: object) =>
+      writeFile(join(root, where, 'models.json'), JSON.stringify(content));
+    const origin = async () => {
+      const { plan, preprocessingFrom, labelsFrom } = await openServable(file);
+      return [preprocessingFrom, plan.input.mean[0], labelsFrom, plan.labels[0]];
+    };
+    const std = [1, 1, 1];
+    await describe('.', { input: { mean: [0.3, 0, 0], std }, labels: NAMES, models: { dogs: {} } });
+    expect(await origin()).toEqual(['convention', 0.485, 'convention', '0']);
+    await describe('.', { input: { mean: [0.3, 0, 0], std }, labels: NAMES, models: { cats: { file: 'old.onnx' } } });
+    expect(await origin()).toEqual(['models.json', 0.3, 'models.json', 'ab']);
+    await describe('.', { input: { mean: [0.4, 0, 0], std }, models: { x: { file: 'cats/2/model.onnx' } } });
+    expect(await origin()).toEqual(['models.json', 0.4, 'convention', '0']);
+    await describe('cats', { input: { mean: [0.2, 0, 0], std }, labels: [...NAMES].reverse() });
+    expect(await origin()).toEqual(['models.json', 0.2, 'models.json', 'st']);
+    await describe('cats/2', { input: { mean: [0.1, 0, 0], std } });
+    expect(await origin()).toEqual(['models.json', 0.1, 'models.json', 'st']);
+  });
+
+  it('does not look above a file that is in no folder of models', async () => {
+    await mkdir(join(folder, 'plain', 'sub'), { recursive: true });
+    await writeModel(model, join(folder, 'plain', 'sub', 'bare.onnx'));
+    await writeFile(join(folder, 'plain', 'models.json'), JSON.stringify({ labels: NAMES }));
+    expect((await openServable(join(folder, 'plain', 'sub', 'bare.onnx'))).labelsFrom).toBe('convention');
   });
 
   it('refuses what does not fit the model', async () => {

@@ -1,7 +1,8 @@
 /**
  * From what a user names (an .onnx file, a plan.json, a folder that holds one) to a plan. An ONNX file says nothing of its
  * preprocessing and classes, so they come, each from the first of these that has it: the caller's overrides; the model's
- * own metadata (`labels`, `mean`, `std` as JSON arrays); `models.json` beside it; convention.
+ * own metadata (`labels`, `mean`, `std` as JSON arrays); `models.json` beside it, or above it in a folder of models;
+ * convention.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
@@ -37,6 +38,9 @@ interface Description {
   readonly mean?: readonly number[] | undefined;
   readonly std?: readonly number[] | undefined;
 }
+
+/** What a model's file is called in a folder of its own. */
+const OWN_NAME = 'model.onnx';
 
 /** ImageNet's, which most published models expect (RGB in 0 to 1). */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -86,7 +90,7 @@ async function openModelFile(file: string, overrides: SourceOverrides): Promise<
   const sources: readonly [Origin, Description][] = [
     ['overrides', overrides],
     ['metadata', metadataOf(model)],
-    ['models.json', await describedBeside(file)],
+    ...(await describedAbove(file)).map((described): [Origin, Description] => ['models.json', described]),
   ];
   const labelled = sources.find(([, { labels }]) => labels !== undefined);
   const normalized = sources.find(([, { mean, std }]) => mean !== undefined || std !== undefined);
@@ -182,21 +186,37 @@ const describedSchema = z.object({
   models: z.record(z.string(), z.object({ file: z.string().optional() })).optional(),
 });
 
-/** What `models.json` beside the file says, if it speaks of this file: it lists it, or it lists none. */
-async function describedBeside(file: string): Promise<Description> {
-  const path = join(dirname(file), 'models.json');
+/**
+ * What is said of the file by the `models.json` beside it, then by those of a folder of models that it lies in, as
+ * `<root>/<model>/<version>/model.onnx` or `<root>/<model>/model.onnx`: the nearest first.
+ */
+async function describedAbove(file: string): Promise<Description[]> {
+  const path = resolve(file);
+  const folders = [dirname(path)];
+  if (/^[1-9]\d*$/.test(basename(folders[0] as string))) folders.push(dirname(folders[0] as string));
+  // In a folder of its own a model bears the folder's name, and the folder of models is the one above.
+  const owner = basename(path) === OWN_NAME ? basename(folders.at(-1) as string) : undefined;
+  if (owner !== undefined) folders.push(dirname(folders.at(-1) as string));
+  const found = await Promise.all([...new Set(folders)].map((folder) => describedIn(folder, path, owner)));
+  return found.filter((described) => described !== undefined);
+}
+
+/** What the folder's `models.json` says, if it speaks of this file: it lists the file or its model, or it lists none. */
+async function describedIn(folder: string, file: string, owner?: string): Promise<Description | undefined> {
+  const path = join(folder, 'models.json');
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return {};
+  if (text === undefined) return undefined;
   let described: z.infer<typeof describedSchema>;
   try {
     described = describedSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new SkeinError('corrupt', `Cannot read '${path}', which describes models beside it: ${messageOf(error)}`, {
+    throw new SkeinError('corrupt', `Cannot read '${path}', which describes models: ${messageOf(error)}`, {
       cause: error,
     });
   }
   const listed = Object.entries(described.models ?? {});
-  const speaksOfIt = listed.some(([name, model]) => (model.file ?? `${name}.onnx`) === basename(file));
-  if (listed.length > 0 && !speaksOfIt) return {};
+  const speaksOfIt = ([name, model]: (typeof listed)[number]): boolean =>
+    resolve(folder, model.file ?? `${name}.onnx`) === file || name === owner;
+  if (listed.length > 0 && !listed.some(speaksOfIt)) return undefined;
   return { labels: described.labels, mean: described.input?.mean, std: described.input?.std };
 }
