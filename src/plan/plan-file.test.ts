@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelsOf, type Plan } from './plan.ts';
 import { readPlan, writePlan } from './plan-file.ts';
+import { checkPlanFile } from './plan-schema.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -60,14 +61,51 @@ describe('readPlan()', () => {
     });
   });
 
+  it('names a misspelt key rather than the one that is missing for it', () => {
+    const node = { cascade: { small: { model: 'a' }, big: { model: 'b' }, confidense: 0.9 } };
+    const input = { shape: [1, 1, 1], mean: [0], std: [1] };
+    const checked = checkPlanFile({ skein: 1, name: 'x', input, labels: ['a', 'b'], root: node }, 16);
+    expect(checked).toEqual({
+      problem:
+        "root.cascade has an unknown key 'confidense': did you mean 'confidence'? It may have small, big, confidence",
+    });
+  });
+
   it.each<[place: string, value: unknown, code: string, problem: string]>([
     ['root.cascade.confidence', 1.3, 'corrupt', 'root.cascade.confidence must be between 0 and 1, received 1.3'],
     ['root.cascade.confidence', '0.9', 'corrupt', 'root.cascade.confidence must be a number, received "0.9"'],
     ['root.cascade.confidence', undefined, 'corrupt', 'root.cascade.confidence must be a number, received nothing'],
-    ['root.cascade.thresold', 0.5, 'corrupt', "root.cascade has an unknown key 'thresold'"],
-    ['root.cascade.small.hash', 'x', 'corrupt', "root.cascade.small has an unknown key 'hash'"],
-    ['extra', 1, 'corrupt', "the plan has an unknown key 'extra'"],
-    ['input.size', 1, 'corrupt', "input has an unknown key 'size'"],
+    [
+      'root.cascade.thresold',
+      0.5,
+      'corrupt',
+      "root.cascade has an unknown key 'thresold'; it may have small, big, confidence",
+    ],
+    [
+      'root.cascade.small.sha265',
+      'x',
+      'corrupt',
+      "root.cascade.small has an unknown key 'sha265': did you mean 'sha256'? It may have model, sha256",
+    ],
+    ['extra', 1, 'corrupt', "the plan has an unknown key 'extra'; it may have skein, name, input, labels, root"],
+    [
+      'input.Shape',
+      1,
+      'corrupt',
+      "input has an unknown key 'Shape': did you mean 'shape'? It may have name, shape, mean, std",
+    ],
+    [
+      'root.cascade.big',
+      { modle: 'big.onnx' },
+      'corrupt',
+      "root.cascade.big must have exactly one of model, cascade, parallel, separable, select, remote, received modle: did you mean 'model'?",
+    ],
+    [
+      'root.cascade.big.model',
+      'big\0.onnx',
+      'corrupt',
+      'root.cascade.big.model must be the path of an ONNX file, received "big\\u0000.onnx"',
+    ],
     ['skein', 2, 'corrupt', 'skein must be 1, the version of the format, received 2'],
     [
       'name',

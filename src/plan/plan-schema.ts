@@ -3,6 +3,7 @@
  * plan which uses it gets an answer of its own.
  */
 import { z } from 'zod';
+import { nearestWord } from '../base/index.ts';
 import { CHILD_FIELDS } from './plan.ts';
 
 export const PLAN_VERSION = 1;
@@ -40,8 +41,10 @@ type NodeKind = (typeof NODE_KINDS)[number];
 const finite = z.number({ error: 'a number' });
 const positiveInteger = z.int({ error: 'a whole number from 1' }).min(1, { error: 'a whole number from 1' });
 
+const ONNX_PATH = 'the path of an ONNX file';
 const modelSchema = z.strictObject({
-  model: z.string({ error: 'the path of an ONNX file' }).min(1, { error: 'the path of an ONNX file' }),
+  // No system has a NUL in a path.
+  model: z.string({ error: ONNX_PATH }).regex(/^[^\0]+$/, { error: ONNX_PATH }),
   sha256: z
     .string({ error: '64 hexadecimal digits' })
     .regex(/^[0-9a-fA-F]{64}$/, { error: '64 hexadecimal digits' })
@@ -106,7 +109,7 @@ export type Checked =
 /** Checks what stood in a plan file; a problem is one line that starts with its place. */
 export function checkPlanFile(json: unknown, maxDepth: number): Checked {
   const parsed = planSchema.safeParse(json);
-  if (!parsed.success) return { problem: describeIssue(parsed.error, json, '') };
+  if (!parsed.success) return { problem: describeIssue(planSchema, parsed.error, json, '') };
   const { shape, mean, std } = parsed.data.input;
   for (const [place, values] of [
     ['input.mean', mean],
@@ -130,15 +133,18 @@ function checkNode(node: unknown, path: string, depthLeft: number): (Checked & {
   const kinds = NODE_KINDS.filter((kind) => Object.hasOwn(node, kind));
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    const received = Object.keys(node).join(' and ');
-    return { problem: `${path} must have exactly one of ${NODE_KINDS.join(', ')}, received ${received || 'none'}` };
+    const received = Object.keys(node);
+    const hint = kind === undefined ? didYouMean(received, NODE_KINDS) : '';
+    return {
+      problem: `${path} must have exactly one of ${NODE_KINDS.join(', ')}, received ${received.join(' and ') || 'none'}${hint}`,
+    };
   }
   const rule = KIND_RULES[kind];
   if (rule === 'not yet') {
     return { problem: `${path} is a '${kind}' node, which Skein cannot run yet`, unsupported: true };
   }
   const parsed = rule.schema.safeParse(node);
-  if (!parsed.success) return { problem: describeIssue(parsed.error, node, path) };
+  if (!parsed.success) return { problem: describeIssue(rule.schema, parsed.error, node, path) };
   for (const field of rule.childFields) {
     const child = (node as Record<string, Record<string, unknown>>)[kind]?.[field];
     const wrong = checkNode(child, `${path}.${kind}.${field}`, depthLeft - 1);
@@ -147,17 +153,37 @@ function checkNode(node: unknown, path: string, depthLeft: number): (Checked & {
   return undefined;
 }
 
-function describeIssue(error: z.ZodError, whole: unknown, base: string): string {
-  const issue = error.issues[0] as z.core.$ZodIssue;
+function describeIssue(schema: z.ZodType, error: z.ZodError, whole: unknown, base: string): string {
+  // A misspelt key is missing, too: what is there says more.
+  const issue = (error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]) as z.core.$ZodIssue;
   const place = [base, ...issue.path.map(String)].filter((part) => part !== '').join('.') || 'the file';
   if (issue.code === 'unrecognized_keys') {
-    return `${place === 'the file' ? 'the plan' : place} has an unknown key '${issue.keys[0]}'`;
+    const known = keysAt(schema, issue.path);
+    const where = place === 'the file' ? 'the plan' : place;
+    const hint = didYouMean(issue.keys.slice(0, 1), known);
+    return `${where} has an unknown key '${issue.keys[0]}'${hint || ';'} ${hint ? 'It' : 'it'} may have ${known.join(', ')}`;
   }
   const received = issue.path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     whole,
   );
   return `${place} must be ${issue.message}, received ${show(received)}`;
+}
+
+/** The keys of the object at a place within what the schema describes. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const object = path.reduce<z.core.$ZodType | undefined>((at, key) => {
+    return at instanceof z.ZodObject ? at.shape[String(key)] : undefined;
+  }, schema);
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+function didYouMean(words: readonly string[], known: readonly string[]): string {
+  for (const word of words) {
+    const meant = nearestWord(word, known);
+    if (meant !== undefined) return `: did you mean '${meant}'?`;
+  }
+  return '';
 }
 
 function show(value: unknown): string {
