@@ -74,6 +74,9 @@ async function readIdx(file: string, rank: number): Promise<{ dimensions: number
     throw new SkeinError('corrupt', `${subject}: expected an IDX file of unsigned bytes with ${rank} dimensions`);
   }
   const dimensions = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
+  if (dimensions.includes(0)) {
+    throw new SkeinError('corrupt', `${subject}: expected dimensions from 1, received [${dimensions.join(',')}]`);
+  }
   const size = dimensions.reduce((product, dimension) => product * dimension, 1);
   if (bytes.length - header !== size) {
     throw new SkeinError(

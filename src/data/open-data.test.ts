@@ -228,6 +228,11 @@ describe('binary files', () => {
     }
     await write('train-images-idx3-ubyte', images.subarray(0, 20));
     await expect(open(folder, { split: 'train' })).rejects.toThrow(/expected 8 bytes for \[2,2,2\], received 4/);
+    await write('train-images-idx3-ubyte', Buffer.from([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]));
+    await expect(open(folder, { split: 'train' })).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringMatching(/^Cannot read data '.*': expected dimensions from 1, received \[2,0,0\]$/),
+    });
     await write('train-labels-idx1-ubyte', images);
     await expect(open(folder, { split: 'train' })).rejects.toMatchObject({ code: 'corrupt' });
   });
