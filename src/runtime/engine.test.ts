@@ -6,6 +6,7 @@ import { sharedDir } from '../../test/shared.ts';
 import { SMALL_SHAPE, SMALL_SIZE, writeSmallModel } from '../../test/small-models.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { Engine, type LoadedModel } from './engine.ts';
+import type { TensorData } from './tensor-data.ts';
 
 describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)', () => {
   let engine: Engine;
@@ -52,6 +53,12 @@ describe.skipIf(sharedDir === undefined)('Engine on resnet20 (needs ../shared)',
       input: { dtype: 'float32', dims: [1, 3, 16, 16], data: buffers.float32(768) },
     }));
     await expect(wrong).rejects.toMatchObject({ code: 'invalid-argument' });
+    const misnamed = model.run(() => ({ input: { type: 'float32', dims: [1, 3, 32, 32] } as unknown as TensorData }));
+    await expect(misnamed).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message:
+        "The model's input 'input' must be a tensor { dtype, dims, data } of float32 [batch,3,32,32], received no dtype",
+    });
     expect(await logits([1])).toHaveLength(10);
   });
 

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SkeinError, WorkerPool } from '../base/index.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { checkFeeds } from './check-feeds.ts';
 import { usableCores } from './cores.ts';
 import { type LayerTiming, parseProfile } from './profile.ts';
 import type { Device, SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
@@ -39,7 +40,7 @@ export interface LoadedModel {
    * Runs the model once. `makeFeeds` is called when a thread is free (again if that thread dies); the buffers of what it
    * returns move to the thread and come back into the engine's pool: take them from the pool it is given.
    * @param onStart called when the thread is done with what it was given before
-   * @throws SkeinError 'invalid-argument' if ONNX Runtime refuses the feeds, 'unavailable' if the thread died twice
+   * @throws SkeinError 'invalid-argument' for feeds that do not fit the model's inputs, 'unavailable' if the thread died twice
    */
   run(makeFeeds: (buffers: BufferPool) => NamedTensors, onStart?: () => void): Promise<RunResult>;
   /** Frees the sessions, once what was already asked of them is answered. */
@@ -181,7 +182,7 @@ export class Engine {
       outputs: first.outputs,
       run: async (makeFeeds, onStart) => {
         if (unloaded) throw new SkeinError('unavailable', 'The model has been unloaded');
-        const run = this.#run(session, makeFeeds, onStart);
+        const run = this.#run(session, first.inputs, makeFeeds, onStart);
         const settled = run.catch(() => {}).finally(() => running.delete(settled));
         running.add(settled);
         return run;
@@ -196,11 +197,13 @@ export class Engine {
 
   async #run(
     session: number,
+    inputs: readonly TensorInfo[],
     makeFeeds: (buffers: BufferPool) => NamedTensors,
     onStart: (() => void) | undefined,
   ): Promise<RunResult> {
     const result = await this.#pool.run(() => {
       const feeds = makeFeeds(this.buffers);
+      checkFeeds(feeds, inputs);
       const transfer = new Set<ArrayBuffer>();
       for (const { data } of Object.values(feeds)) {
         if (!Array.isArray(data)) transfer.add((data as NumericData).buffer as ArrayBuffer);
