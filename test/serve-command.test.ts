@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Tensor } from '../src/graph/index.ts';
+import { readModel, writeModel } from '../src/onnx/index.ts';
 import { SMALL_SHAPE, SMALL_SIZE, smallImage, writeSmallModel } from './small-models.ts';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
@@ -162,6 +164,20 @@ it('names a truncated model and one that is no ONNX, and a port that is taken', 
   const { ended, errors } = run(model, '--port', new URL(url).port, '--log-level', 'silent');
   expect(await ended).toBe(1);
   expect(errors()).toMatch(/another program listens there/);
+});
+
+it('logs JSON alone: ONNX Runtime writes nothing of its own about a file', async () => {
+  const { graph, ...rest } = await readModel(model);
+  const [bias] = [...graph.initializers.values()];
+  const unused = new Map([...graph.initializers, ['unused', bias as Tensor]]);
+  const file = join(folder, 'unused.onnx');
+  await writeModel({ ...rest, graph: { ...graph, initializers: unused } }, file);
+  const { child, ended, errors } = await serve(file);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  const lines = errors().trim().split('\n');
+  expect(lines.filter((line) => !line.startsWith('{"level":'))).toEqual([]);
+  expect(lines.length).toBeGreaterThan(1);
 });
 
 it('reloads on SIGHUP without losing what it serves', async () => {

@@ -3,11 +3,16 @@
  * #19611), which is why no session lives on the thread that accepts requests.
  */
 import { threadId } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
 import { DTYPES, type DType } from '../tensor/index.ts';
 import type { SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
 import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';
+
+// ONNX Runtime writes coloured lines to standard error, past any log. What is an error is thrown, too; the rest is
+// advice about the file (an initializer that nothing uses).
+env.logLevel = 'fatal';
+const FATAL = 4;
 
 const sessions = new Map<number, { readonly session: InferenceSession; readonly profiled: boolean }>();
 
@@ -31,6 +36,7 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: settings.optimization,
+      logSeverityLevel: FATAL,
       // An idle pool that spins takes the cores from the other sessions and from the accepting thread.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     };
