@@ -162,6 +162,27 @@ it('serves a model exported with a fixed batch', async () => {
   }
 });
 
+/** What a request whose microsecond has passed is told. */
+async function tooLate(httpUrl: string, model: string): Promise<string> {
+  const data = [...smallImage(1)];
+  const answer = await fetch(`${httpUrl}/v2/models/${model}/infer`, {
+    method: 'POST',
+    body: JSON.stringify({
+      parameters: { timeout: 1 },
+      inputs: [{ name: 'input', datatype: 'FP32', shape: [1, ...SMALL_SHAPE], data }],
+    }),
+  });
+  expect(answer.status).toBe(503);
+  return ((await answer.json()) as { error: string }).error;
+}
+
+it('names the model that could not answer in time', async () => {
+  const { httpUrl } = await start(join(folder, 'first.onnx'));
+  expect(await tooLate(httpUrl, 'first')).toMatch(
+    /^The deadline passed \d+\.\d ms ago, before model 'first' could answer$/,
+  );
+});
+
 describe('a cascade', () => {
   const planOf = async (confidence: number): Promise<string> => {
     const place = join(folder, `cascade-${confidence}`);
@@ -200,6 +221,9 @@ describe('a cascade', () => {
     const forwarded = confidences.filter((confidence) => confidence < threshold).length;
     expect(Number(share)).toBeCloseTo(forwarded / 40, 9);
     expect(metrics).toMatch(/skein_node_share_ratio\{[^}]*node="root\.cascade\.small"\} 1\n/);
+    expect(await tooLate(httpUrl, 'pair')).toMatch(
+      / before model 'pair' \(its small\.onnx, root\.cascade\.small of the plan\) could answer$/,
+    );
   });
 });
 

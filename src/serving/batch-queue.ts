@@ -40,6 +40,8 @@ export interface QueueObserver {
 
 export interface BatchQueueOptions {
   readonly path: string;
+  /** How errors call it, so that a client knows which model is meant; its path unless told. */
+  readonly subject?: string;
   /** 0 for what requests go to first, 1 for what a cascade asks afterwards, … */
   readonly depth: number;
   /** Milliseconds that a batch may take. */
@@ -222,7 +224,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     clearTimeout(this.#sweepTimer);
     this.#dispatcher.remove(this);
     for (const request of [...this.#queue]) {
-      this.#fail(request, new SkeinError('unavailable', `${this.path} has been unloaded`));
+      this.#fail(request, new SkeinError('unavailable', `Cannot answer: ${this.#subject} has been unloaded`));
     }
   }
 
@@ -258,11 +260,15 @@ export class BatchQueue implements Predictor, DispatchQueue {
     }
   }
 
+  get #subject(): string {
+    return this.#options.subject ?? this.path;
+  }
+
   /** What a request was refused for was checked before: if the engine fails on it now, that is not the client's fault. */
   #failureOf(error: unknown): SkeinError {
-    const failure = asSkeinError(error, 'internal', this.path);
+    const failure = asSkeinError(error, 'internal', this.#subject);
     if (failure.code !== 'invalid-argument') return failure;
-    return new SkeinError('internal', `${this.path}: ${failure.message}`, { cause: failure });
+    return new SkeinError('internal', `${this.#subject}: ${failure.message}`, { cause: failure });
   }
 
   #scatter(segments: readonly Segment[], scores: Float32Array, computeMs: number): void {
@@ -340,8 +346,8 @@ export class BatchQueue implements Predictor, DispatchQueue {
     return new SkeinError(
       'deadline-exceeded',
       left <= 0
-        ? `The deadline passed ${(-left).toFixed(1)} ms ago, before ${this.path} could answer`
-        : `${this.path} needs at least ${leastMs.toFixed(1)} ms to answer, and the deadline is in ${left.toFixed(1)} ms`,
+        ? `The deadline passed ${(-left).toFixed(1)} ms ago, before ${this.#subject} could answer`
+        : `The deadline is in ${left.toFixed(1)} ms, and ${this.#subject} needs at least ${leastMs.toFixed(1)} ms to answer`,
     );
   }
 

@@ -2,6 +2,7 @@
  * One version of one model, loaded and answering: its plan as a tree over batching queues, what its requests look like,
  * and what was counted of them. Knows no protocol and no other models.
  */
+import { basename } from 'node:path';
 import { type Clock, type ErrorCode, SkeinError } from '../base/index.ts';
 import {
   buildPredictor,
@@ -104,6 +105,10 @@ export class DeployedModel implements Deployment {
         const nodeMetrics = counts.node(path);
         const queue = new BatchQueue(classifier, parts.dispatcher, {
           path,
+          subject:
+            models.length === 1
+              ? `model '${name}'`
+              : `model '${name}' (its ${basename(node.file)}, ${path} of the plan)`,
           depth: depths.get(path) ?? 0,
           budgetMs,
           maxBatch: parts.limits.maxBatch,
