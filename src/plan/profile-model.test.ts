@@ -69,4 +69,30 @@ describe('attribute()', () => {
     expect(rows[2]).toMatchObject({ opType: 'Relu', ms: null, within: convName });
     expect(rows.at(-1)).toEqual({ name: 'reorder', opType: 'ReorderOutput', shape: [], params: 0, macs: 0, ms: 1 });
   });
+
+  it('walks a chain of nodes that are not executed once, not once for each of them', () => {
+    const b = new GraphBuilder();
+    let x = b.relu(b.input('x', 'float32', ['n', 1, 1, 1]));
+    const length = 500;
+    for (let i = 0; i < length; i++) x = b.op('Identity', [x]);
+    b.output('y', x);
+    const model = b.build();
+    let reads = 0;
+    const nodes = model.graph.nodes.map((node) => ({
+      ...node,
+      get inputs() {
+        reads++;
+        return node.inputs;
+      },
+    }));
+    const relu = nodes[0]?.name ?? '';
+    const rows = attribute(
+      { ...model, graph: { ...model.graph, nodes } },
+      [],
+      [{ name: relu, opType: 'Relu', ms: 1 }],
+      1,
+    );
+    expect(rows.slice(1).every(({ within }) => within === relu)).toBe(true);
+    expect(reads).toBeLessThan(10 * length);
+  });
 });

@@ -90,17 +90,28 @@ export function attribute(
   }
   const producers = producersOf(model.graph);
   const position = new Map<Node, number>(nodes.map((node, index) => [node, index]));
+  // Remembered for every node on the way: a chain of thousands that are not executed is walked once.
+  const within = new Map<Node, string | undefined>();
   const withinOf = (node: Node): string | undefined => {
-    for (let at = producers.get(node.inputs[0] ?? ''); at !== undefined; at = producers.get(at.inputs[0] ?? '')) {
+    const walked: Node[] = [];
+    let found: string | undefined;
+    for (let at: Node | undefined = node; at !== undefined; at = producers.get(at.inputs[0] ?? '')) {
       const index = position.get(at) as number;
-      if (msOf.has(index)) return keys[index];
+      if (at !== node && msOf.has(index)) found = keys[index];
+      else if (within.has(at)) found = within.get(at);
+      else {
+        walked.push(at);
+        continue;
+      }
+      break;
     }
-    return undefined;
+    for (const each of walked) within.set(each, found);
+    return found;
   };
   const rows = nodes.map((node, index): LayerProfile => {
     const cost = costs[index];
     const ms = msOf.get(index) ?? null;
-    const within = ms === null ? withinOf(node) : undefined;
+    const doneBy = ms === null ? withinOf(node) : undefined;
     return {
       name: keys[index] as string,
       opType: node.opType,
@@ -108,7 +119,7 @@ export function attribute(
       params: cost?.params ?? 0,
       macs: (cost?.macs ?? 0) / batch,
       ms,
-      ...(within !== undefined && { within }),
+      ...(doneBy !== undefined && { within: doneBy }),
     };
   });
   return [...rows, ...others.map(({ name, opType, ms }) => ({ name, opType, shape: [], params: 0, macs: 0, ms }))];
