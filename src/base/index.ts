@@ -3,7 +3,6 @@ export * from './cancellation.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './nearest-name.ts';
-export * from './nearest-word.ts';
 export * from './random.ts';
 export * from './statistics.ts';
 export { skeinVersion } from './version.ts';

@@ -3,7 +3,7 @@
  * plan which uses it gets an answer of its own.
  */
 import { z } from 'zod';
-import { nearestWord } from '../base/index.ts';
+import { nearestName } from '../base/index.ts';
 import { CHILD_FIELDS } from './plan.ts';
 
 export const PLAN_VERSION = 1;
@@ -180,7 +180,7 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 function didYouMean(words: readonly string[], known: readonly string[]): string {
   for (const word of words) {
-    const meant = nearestWord(word, known);
+    const meant = nearestName(word, known);
     if (meant !== undefined) return `: did you mean '${meant}'?`;
   }
   return '';
