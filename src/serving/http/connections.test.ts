@@ -98,3 +98,71 @@ it('close() cuts off what is unanswered after the grace, aborts it, and says how
   expect(await Promise.all(cut.map(({ closed }) => closed))).toEqual(['', '', '']);
   await expect.poll(() => plane.aborted).toBe(3);
 });
+
+it.each([
+  ['headers', 40],
+  ['body', REQUEST.length - 10],
+])('close() gives a request that stops in its %s a moment, and does not count it', async (_, bytes) => {
+  await open(REQUEST.slice(0, bytes));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await server.close(60_000)).toBe(0);
+});
+
+it('close() answers what was accepted before a request that stops half-way on the same connection', async () => {
+  plane.delayMs = 300;
+  const pipelined = await open(REQUEST + REQUEST.slice(0, -10));
+  await expect.poll(() => plane.waiting).toBe(1);
+  expect(await server.close(60_000)).toBe(0);
+  expect(await pipelined.closed).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*"data":\[10\]/);
+});
+
+it('close() answers pipelined requests that come while it waits', async () => {
+  plane.delayMs = 300;
+  const pipelined = await open(REQUEST);
+  await expect.poll(() => plane.waiting).toBe(1);
+  const closed = server.close(60_000);
+  pipelined.socket.write(REQUEST);
+  expect((await pipelined.closed).match(/"data":\[10\]/g)).toHaveLength(2);
+  expect(await closed).toBe(0);
+});
+
+it('close() lets a slow reader read its whole answer', async () => {
+  const rows = 400_000;
+  const header = JSON.stringify({
+    inputs: [{ name: 'input', datatype: 'FP32', shape: [rows, 4], parameters: { binary_data_size: rows * 16 } }],
+    outputs: [{ name: 'double', parameters: { binary_data: true } }],
+  });
+  const head = `POST /v2/models/echo/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: ${header.length}\r\n`;
+  const slow = await open();
+  slow.socket.pause();
+  slow.socket.write(`${head}Content-Length: ${header.length + rows * 16}\r\n\r\n${header}`);
+  slow.socket.write(Buffer.alloc(rows * 16));
+  await expect.poll(() => plane.seen.length).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const closed = server.close(60_000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  slow.socket.resume();
+  expect((await slow.closed).length).toBeGreaterThan(rows * 16);
+  expect(await closed).toBe(0);
+});
+
+it('a client that half-closes after its request gets its answer, then the end', async () => {
+  plane.delayMs = 500;
+  const { socket, closed } = await open();
+  socket.end(REQUEST);
+  expect(await closed).toMatch(/^(HTTP\/1\.1 100 Continue\r\n\r\n)*HTTP\/1\.1 200 OK[\s\S]*"data":\[10\]\}\]\}$/);
+});
+
+it('a client that goes away aborts all that it has pipelined', async () => {
+  plane.delayMs = 60_000;
+  const gone = await open(REQUEST.repeat(3));
+  await expect.poll(() => plane.waiting).toBe(3);
+  gone.socket.destroy();
+  await expect.poll(() => plane.aborted).toBe(3);
+});
+
+it('garbage behind requests that are answered at once is told so, and the connection closed', async () => {
+  const health = 'GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n';
+  const { closed } = await open(`${health}${health}GARBAGE\r\n\r\n`);
+  expect(await closed).toMatch(/^(HTTP\/1\.1 200 OK[\s\S]*){2}HTTP\/1\.1 400 Bad Request[\s\S]*\{"error":"[^\n]*"\}$/);
+});

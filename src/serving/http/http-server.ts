@@ -4,11 +4,11 @@
  */
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { asSkeinError, SkeinError } from '../../base/index.ts';
+import { asSkeinError } from '../../base/index.ts';
 import { type BearerCheck, bearerCheck } from '../bearer-token.ts';
+import { listen } from '../listen.ts';
 import type { DataPlane } from '../protocol.ts';
 import { createClassifyRoute } from './classify-route.ts';
 import { Connections } from './connections.ts';
@@ -97,8 +97,7 @@ export async function createHttpServer(plane: DataPlane, options: HttpServerOpti
   prepare(app, check, log);
   addRoutes(app, { plane, routes, bodyLimitBytes, jsonDepth, modelControl });
   await app.ready();
-  await listen(app, host, port);
-  const bound = (app.server.address() as AddressInfo).port;
+  const bound = await listen(app.server, host, port);
   const name = host.includes(':') ? `[${host}]` : host;
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${bound}`,
@@ -153,20 +152,4 @@ function prepare(app: FastifyInstance, check: BearerCheck | undefined, log: Logg
       done(error as Error);
     }
   });
-}
-
-async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      app.server.once('error', reject);
-      app.server.listen({ host, port }, () => {
-        app.server.off('error', reject);
-        resolve();
-      });
-    });
-  } catch (error) {
-    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const advice = inUse ? 'another program listens there, choose another port (0: a free one)' : String(error);
-    throw new SkeinError('unavailable', `Cannot listen on ${host}:${port}: ${advice}`, { cause: error });
-  }
 }
