@@ -314,11 +314,11 @@ describe('the bearer token', () => {
     [{ authorization: 'Bearer right' }, true],
   ])('with metadata %j a call is let in: %s', async (metadata: Record<string, string>, letIn) => {
     await restart({ token: 'right' });
-    const live = client.call('serverLive', {}, { metadata }).then(
+    const described = client.call('serverMetadata', {}, { metadata }).then(
       () => true,
       (error) => error.code,
     );
-    expect(await live).toBe(letIn || Status.UNAUTHENTICATED);
+    expect(await described).toBe(letIn || Status.UNAUTHENTICATED);
     const call = client.call('modelInfer', echoRequest([1, 2, 3, 4]), { metadata }).then(
       () => true,
       (error) => error.code,
@@ -327,6 +327,9 @@ describe('the bearer token', () => {
     const stream = client.stream();
     expect(await collect(stream).catch((error) => error.code)).toBe(Status.UNAUTHENTICATED);
     expect(await health('')).toBe(Serving.SERVING);
+    // As /v2/health/* is over HTTP.
+    expect((await client.call('serverLive', {}, { metadata })).live).toBe(true);
+    expect((await client.call('serverReady', {}, { metadata })).ready).toBe(true);
   });
 });
 

@@ -14,16 +14,18 @@ import {
   setLogVerbosity,
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { asSkeinError, SkeinError } from '../../base/index.ts';
+import { asSkeinError } from '../../base/index.ts';
 import { bearerCheck } from '../bearer-token.ts';
+import { ARRIVAL_MS, waitUntil } from '../drain.ts';
 import type { DataPlane } from '../protocol.ts';
 import { takeStreams } from './bare-streams.ts';
 import { HEALTH_SERVICE, healthHandlers } from './health-service.ts';
 import { readInferRequest } from './infer-message.ts';
 import { encodeInferWire } from './infer-wire.ts';
+import { Listener } from './listener.ts';
 import { answerUnary, InferStream, limitTimeout } from './model-infer.ts';
-import { guarded, INFERENCE_SERVICE, inferenceHandlers } from './service.ts';
-import { PREFIX_BYTES, serveUnary, type UnaryOptions } from './unary-stream.ts';
+import { counted, guarded, INFERENCE_SERVICE, inferenceHandlers } from './service.ts';
+import { type OpenCalls, PREFIX_BYTES, serveUnary, type UnaryOptions } from './unary-stream.ts';
 
 export interface GrpcServerOptions {
   /** Default 127.0.0.1: this machine only. */
@@ -34,7 +36,7 @@ export interface GrpcServerOptions {
   readonly bodyLimitBytes?: number;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Asked of every call but those of grpc.health.v1, in the metadata `authorization`. */
+  /** Asked of every call but those for the server's health, in the metadata `authorization`. */
   readonly token?: string;
   /** Whether clients may load and unload models; default false. */
   readonly modelControl?: boolean;
@@ -69,16 +71,14 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
   const check = token === undefined ? undefined : bearerCheck(token);
   const streams = new Set<InferStream>();
   const watchers = new Set<ServerWritableStream<Buffer, Uint8Array>>();
-  let unaryCalls = 0;
-  const handlers = {
+  const calls: OpenCalls = { accepted: 0 };
+  const unary = {
     ...inferenceHandlers({ plane, modelControl, log }),
-    ModelInfer: (call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) => {
-      unaryCalls++;
-      answerUnary(plane, log, call, (error, answer) => {
-        unaryCalls--;
-        callback(error, answer);
-      });
-    },
+    ModelInfer: (call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) =>
+      answerUnary(plane, log, call, callback),
+  };
+  const handlers = {
+    ...counted(unary, calls),
     ModelStreamInfer: (call: ServerDuplexStream<Buffer, Uint8Array>) => {
       const stream = new InferStream(plane, log, call);
       streams.add(stream);
@@ -94,56 +94,46 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
       request.signal = signal;
       return encodeInferWire(await plane.infer(request), PREFIX_BYTES);
     };
-    const onActive = (change: number): void => {
-      unaryCalls += change;
-    };
-    const unary: UnaryOptions = { answer, limitBytes: bodyLimitBytes, check, log, onActive };
+    const bare: UnaryOptions = { answer, limitBytes: bodyLimitBytes, check, log, calls };
     takeStreams(server, (stream, headers) => {
       if (headers[':path'] !== INFER_PATH || !headers['content-type']?.startsWith('application/grpc')) return false;
-      serveUnary(stream, headers, unary);
+      serveUnary(stream, headers, bare);
       return true;
     });
   }
-  const port = await bind(server, options);
+  const injector = server.createConnectionInjector(credentialsOf(options));
+  const listener = new Listener((socket) => injector.injectConnection(socket));
+  const port = await listener.listen(options.host ?? '127.0.0.1', options.port ?? 0);
   return {
     port,
     close: async (graceMs) => {
       for (const watcher of watchers) watcher.end();
       for (const stream of streams) stream.drain();
-      let cutOff = 0;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          cutOff = unaryCalls + streams.size;
-          server.forceShutdown();
-          resolve();
-        }, graceMs);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      listener.close();
+      const cutOff = await drained(server, () => calls.accepted + streams.size, graceMs);
+      server.forceShutdown();
+      listener.destroy();
       return cutOff;
     },
   };
 }
 
-async function bind(server: Server, { host = '127.0.0.1', port = 0, tls }: GrpcServerOptions): Promise<number> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const credentials = tls === undefined ? ServerCredentials.createInsecure() : secure(tls);
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (error === null) return resolve(bound);
-      const advice = 'if another program listens there, choose another port (0: a free one)';
-      reject(
-        new SkeinError('unavailable', `Cannot listen on ${address} for gRPC, ${advice}: ${error.message}`, {
-          cause: error,
-        }),
-      );
-    });
+/**
+ * Waits until all that was accepted is answered, what was under way had a moment to arrive, and clients had one to close.
+ * @returns how many accepted calls are left after `graceMs`
+ */
+async function drained(server: Server, accepted: () => number, graceMs: number): Promise<number> {
+  let closed = false;
+  server.tryShutdown(() => {
+    closed = true;
   });
+  await waitUntil((waitedMs) => closed || (waitedMs >= ARRIVAL_MS && accepted() === 0), graceMs);
+  return accepted();
 }
 
-function secure({ cert, key }: { readonly cert: string; readonly key: string }): ServerCredentials {
+function credentialsOf({ tls }: GrpcServerOptions): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { cert, key } = tls;
   try {
     createSecureContext({ cert, key });
     return ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }]);

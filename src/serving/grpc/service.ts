@@ -151,27 +151,49 @@ function wholeNumbers(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value, (_, field) => (typeof field === 'number' ? Math.round(field) : field)));
 }
 
-/** The same handlers, each behind the check of the bearer token. */
+/** The same unary handlers; how many of their calls are accepted and unanswered is kept in `calls`. */
+export function counted(
+  handlers: UntypedServiceImplementation,
+  calls: { accepted: number },
+): UntypedServiceImplementation {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      (call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) => {
+        calls.accepted++;
+        (handler as UnaryHandler)(call, (...answer) => {
+          calls.accepted--;
+          callback(...answer);
+        });
+      },
+    ]),
+  );
+}
+
+/** Asked by whatever watches the server; over HTTP and in grpc.health.v1 the same is open too. */
+const OPEN_METHODS = new Set(['ServerLive', 'ServerReady']);
+
+/** The same handlers, each but those for the server's health behind the check of the bearer token. */
 export function guarded(
   handlers: UntypedServiceImplementation,
   check: BearerCheck | undefined,
 ): UntypedServiceImplementation {
   if (check === undefined) return handlers;
+  const guard =
+    (handler: UntypedServiceImplementation[string]) =>
+    (call: { metadata: { get(key: string): unknown[] }; emit?: unknown }, callback?: sendUnaryData<Uint8Array>) => {
+      try {
+        check(call.metadata.get('authorization')[0]?.toString());
+      } catch (error) {
+        const refusal = statusOf(error, undefined);
+        if (callback === undefined) (call as unknown as NodeJS.EventEmitter).emit('error', refusal);
+        else callback(refusal);
+        return;
+      }
+      (handler as (...values: unknown[]) => void)(call, callback);
+    };
   return Object.fromEntries(
-    Object.entries(handlers).map(([name, handler]) => [
-      name,
-      (call: { metadata: { get(key: string): unknown[] }; emit?: unknown }, callback?: sendUnaryData<Uint8Array>) => {
-        try {
-          check(call.metadata.get('authorization')[0]?.toString());
-        } catch (error) {
-          const refusal = statusOf(error, undefined);
-          if (callback === undefined) (call as unknown as NodeJS.EventEmitter).emit('error', refusal);
-          else callback(refusal);
-          return;
-        }
-        (handler as (...values: unknown[]) => void)(call, callback);
-      },
-    ]),
+    Object.entries(handlers).map(([name, handler]) => [name, OPEN_METHODS.has(name) ? handler : guard(handler)]),
   );
 }
 

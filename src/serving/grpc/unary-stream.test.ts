@@ -1,4 +1,5 @@
-import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { EventEmitter } from 'node:events';
+import { connect, constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { status as Status } from '@grpc/grpc-js';
@@ -7,6 +8,7 @@ import { createEchoPlane, type EchoPlane } from '../../../test/echo-plane.ts';
 import { echoRequest, outputsOf } from '../../../test/grpc-client.ts';
 import { ModelInferRequestSchema, ModelInferResponseSchema } from './gen/grpc_service_pb.ts';
 import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
+import { serveUnary } from './unary-stream.ts';
 
 const LIMIT_BYTES = 1000;
 const PATH = '/inference.GRPCInferenceService/ModelInfer';
@@ -129,8 +131,82 @@ describe('a call is refused', () => {
     await expect.poll(() => plane.aborted).toBe(1);
   });
 
+  it('and its stream ends, when its deadline passes before its message has arrived', async () => {
+    const session = connect(`http://127.0.0.1:${server.port}`);
+    try {
+      const fixed = { ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc', te: 'trailers' };
+      const stream = session.request({ ...fixed, 'grpc-timeout': '50m' });
+      let status: unknown;
+      stream.on('response', (headers) => {
+        status = headers['grpc-status'];
+      });
+      stream.write(framed(MESSAGE).subarray(0, 20));
+      stream.resume();
+      await new Promise((resolve, reject) => stream.on('close', resolve).on('error', reject));
+      expect([Number(status), stream.rstCode]).toEqual([Status.DEADLINE_EXCEEDED, constants.NGHTTP2_NO_ERROR]);
+    } finally {
+      session.destroy();
+    }
+  });
+
   it('that is not gRPC, as grpc-js refuses it', async () => {
     const ended = await call([framed(MESSAGE)], { 'content-type': 'application/json' });
     expect(ended.headers[':status']).toBe(415);
+  });
+});
+
+/** A stream that goes away just before it is answered: whatever is done to answer it throws. */
+class VanishedStream extends EventEmitter {
+  readonly destroyed = false;
+  readonly closed = false;
+  destroys = 0;
+  readonly #throwing: string;
+  constructor(throwing: string) {
+    super();
+    this.#throwing = throwing;
+  }
+  #fail(name: string): void {
+    if (name === this.#throwing) throw new Error('The stream has been destroyed');
+  }
+  resume(): void {}
+  respond(): void {
+    this.#fail('respond');
+  }
+  end(): void {
+    this.#fail('end');
+    this.emit('wantTrailers');
+  }
+  sendTrailers(): void {
+    this.#fail('sendTrailers');
+  }
+  close(): void {
+    this.#fail('close');
+  }
+  destroy(): void {
+    this.destroys++;
+    this.emit('close');
+  }
+}
+
+describe('a stream that goes away while it is answered harms nobody', () => {
+  const limits = { limitBytes: LIMIT_BYTES, check: undefined, log: undefined };
+
+  it.each(['respond', 'end', 'sendTrailers'])('where %s throws', async (throwing) => {
+    const stream = new VanishedStream(throwing);
+    const calls = { accepted: 0 };
+    const answer = async (): Promise<Buffer> => Buffer.alloc(10);
+    serveUnary(stream as unknown as ServerHttp2Stream, {}, { ...limits, answer, calls });
+    stream.emit('data', framed(MESSAGE));
+    stream.emit('end');
+    await expect.poll(() => stream.destroys).toBe(1);
+    expect(calls.accepted).toBe(0);
+  });
+
+  it.each(['respond', 'close'])('where %s throws when its deadline passes', async (throwing) => {
+    const stream = new VanishedStream(throwing);
+    const calls = { accepted: 0 };
+    const answer = (): Promise<Buffer> => new Promise(() => {});
+    serveUnary(stream as unknown as ServerHttp2Stream, { 'grpc-timeout': '5m' }, { ...limits, answer, calls });
+    await expect.poll(() => stream.destroys).toBe(1);
   });
 });

@@ -2,7 +2,7 @@
  * ModelInfer on its bare HTTP/2 stream (one message in, one message out, as gRPC's PROTOCOL-HTTP2.md has it), because
  * grpc-js's call stack costs a lone request as much as HTTP/2 itself. All other calls go through grpc-js.
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { status as Status } from '@grpc/grpc-js';
@@ -37,21 +37,25 @@ export interface UnaryOptions {
   readonly limitBytes: number;
   readonly check: BearerCheck | undefined;
   readonly log: Logger | undefined;
-  /** Called when a call begins and when it is over. */
-  readonly onActive: (change: 1 | -1) => void;
+  /** Kept up to date. */
+  readonly calls: OpenCalls;
+}
+
+export interface OpenCalls {
+  /** Calls whose message has arrived and whose answer is not all sent. */
+  accepted: number;
 }
 
 /** Serves one call. */
 export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: UnaryOptions): void {
-  const { log } = options;
+  const { calls, log } = options;
   const gone = { aborted: false };
   let over = false;
+  let accepted = false;
   let timer: NodeJS.Timeout | undefined;
-  options.onActive(1);
   const end = (): void => {
     over = true;
     clearTimeout(timer);
-    options.onActive(-1);
   };
   const fail = (error: unknown): void => {
     if (over) return;
@@ -60,6 +64,7 @@ export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeade
   };
   stream.on('error', () => {});
   stream.on('close', () => {
+    if (accepted) calls.accepted--;
     if (over) return;
     gone.aborted = true;
     end();
@@ -79,6 +84,8 @@ export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeade
     readMessage(stream, headers['grpc-encoding'], options.limitBytes, (error, message) => {
       if (over) return;
       if (error !== undefined) return fail(error);
+      accepted = true;
+      calls.accepted++;
       options
         .answer(message, deadline, gone)
         .then((frame) => {
@@ -94,22 +101,37 @@ export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeade
 }
 
 function send(stream: ServerHttp2Stream, frame: Buffer): void {
-  if (stream.destroyed || stream.closed) return;
   frame[0] = 0;
   frame.writeUInt32BE(frame.length - PREFIX_BYTES, 1);
-  stream.on('wantTrailers', () => stream.sendTrailers(TRAILERS));
-  stream.respond(ANSWER, ANSWER_OPTIONS);
-  stream.end(frame);
+  whileOpen(stream, () => {
+    stream.on('wantTrailers', () => whileOpen(stream, () => stream.sendTrailers(TRAILERS)));
+    stream.respond(ANSWER, ANSWER_OPTIONS);
+    stream.end(frame);
+  });
 }
 
 function refuse(stream: ServerHttp2Stream, error: unknown, log: Logger | undefined): void {
   const { code, details } = statusOf(error, log);
-  // A stream that the client has reset is closed before it is destroyed, and answering it throws.
-  if (stream.destroyed || stream.closed) return;
   const status = { 'grpc-status': String(code), 'grpc-message': encodeURI(details) };
-  stream.respond({ ...ANSWER, ...status }, { endStream: true });
-  // What the client still sends is read and forgotten.
-  stream.resume();
+  whileOpen(stream, () => {
+    stream.respond({ ...ANSWER, ...status }, { endStream: true });
+    // What the client has sent is read and forgotten, and it is asked to send no more (RFC 9113, 8.1).
+    stream.resume();
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}
+
+/**
+ * Nobody is left to be told of an answer that cannot be sent. A stream that the client has reset is closed before it is
+ * destroyed, and one may go between the check and the call: answering either throws.
+ */
+function whileOpen(stream: ServerHttp2Stream, write: () => void): void {
+  if (stream.destroyed || stream.closed) return;
+  try {
+    write();
+  } catch {
+    stream.destroy();
+  }
 }
 
 /** Calls `done` once with the one message of the call; one that came in one piece is not copied. */

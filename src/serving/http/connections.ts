@@ -4,11 +4,9 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import { ARRIVAL_MS, waitUntil } from '../drain.ts';
 import { sendParserError } from './error-response.ts';
 
-const CHECK_MS = 50;
-/** For the rest of a request that was under way when the drain began. */
-export const ARRIVAL_MS = 2000;
 /** How long a client that sends no more waits before it is asked whether it is still there. */
 const PROBE_MS = 20;
 
@@ -90,16 +88,13 @@ export class Connections {
     // That of http would destroy connections whose answers are not all sent.
     if (this.#server !== undefined) NetServer.prototype.close.call(this.#server);
     for (const { last } of this.#open.values()) if (last?.headersSent === false) last.shouldKeepAlive = false;
-    const start = performance.now();
-    for (;;) {
-      const waitedMs = performance.now() - start;
+    await waitUntil((waitedMs) => {
       for (const [socket, connection] of this.#open) {
         const open = unanswered(connection);
         if (open.length === 0 || (waitedMs >= ARRIVAL_MS && !open.some(isAccepted))) socket.destroy();
       }
-      if (this.#open.size === 0 || waitedMs >= graceMs) break;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(CHECK_MS, graceMs - waitedMs)));
-    }
+      return this.#open.size === 0;
+    }, graceMs);
     const cutOff = [...this.#open.values()].filter((connection) => unanswered(connection).some(isAccepted)).length;
     for (const socket of [...this.#open.keys(), ...this.#accepted]) socket.destroy();
     return cutOff;
