@@ -134,6 +134,11 @@ it('fails with the reason where no thread can be started', async () => {
   await expect(pool.run(() => ({ message: { kind: 'recall' } }))).rejects.toThrow(/broken at the start/);
 });
 
+it('broadcast() after close() fails instead of asking threads that are gone', async () => {
+  await pool.close();
+  await expect(pool.broadcast(() => ({ message: { kind: 'recall' } }))).rejects.toMatchObject({ code: 'unavailable' });
+});
+
 it('close() fails what is not answered', async () => {
   start(1);
   const first = pool.run(() => ({ message: { kind: 'square', value: 1, delayMs: 10_000 } }));

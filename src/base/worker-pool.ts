@@ -269,6 +269,7 @@ export class WorkerPool<Message, Result> {
 
   /** Sends a job to every thread. One that dies meanwhile is left out: its replacement is sent what is installed. */
   async broadcast(makeJob: () => Job<Message>): Promise<Result[]> {
+    if (this.#closed) throw this.#closedError();
     const live = this.#slots.filter((slot) => slot.state !== 'dead');
     const outcomes = await Promise.allSettled(live.map((slot) => this.#direct(slot, makeJob)));
     const results: Result[] = [];
