@@ -1,7 +1,7 @@
 /** `skein serve` as a process of its own: what it prints, what it answers, how it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,4 +185,58 @@ it('reloads on SIGHUP without losing what it serves', async () => {
   child.kill('SIGHUP');
   while ((errors().match(/model loaded/g) ?? []).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
   expect((await infer(url, 2)).status).toBe(200);
+});
+
+/** A folder with so many models that loading them takes a while, and a process that has begun to load them. */
+async function loading(...args: readonly string[]) {
+  const many = join(folder, `many-${Math.random()}`);
+  await mkdir(many);
+  await Promise.all(Array.from({ length: 60 }, (_, index) => copyFile(model, join(many, `m${index}.onnx`))));
+  const started = run(many, '--port', '0', '--grpc-port', '0', ...args);
+  while (!started.errors().includes('preprocessing') && !started.errors().includes('guessed'))
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(started.out()).toBe('');
+  return started;
+}
+
+it.each(['SIGTERM', 'SIGINT'] as const)('%s before it is ready ends it cleanly, and it says so', async (signal) => {
+  const { child, ended, errors, out } = await loading();
+  child.kill(signal);
+  expect(await ended).toBe(0);
+  const said = errors()
+    .split('\n')
+    .filter((line) => line.includes(signal));
+  expect(said.map((line) => JSON.parse(line).msg)).toEqual(['stopped before it was ready']);
+  expect(out()).toBe('');
+});
+
+it('SIGHUP before it is ready: it gets ready, and then reloads', async () => {
+  const { child, ended, errors, out } = await loading();
+  child.kill('SIGHUP');
+  while (!out().includes('ready')) await new Promise((resolve) => setTimeout(resolve, 10));
+  while ((errors().match(/model loaded/g) ?? []).length < 61) await new Promise((resolve) => setTimeout(resolve, 10));
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});
+
+it.each([
+  ['HTTP', 'url'],
+  ['gRPC', 'grpc'],
+] as const)('SIGTERM: silent %s connections and half a request do not hold it up', async (_, protocol) => {
+  const served = await serve(model, '--log-level', 'silent');
+  const grpc = /grpc:(\/\/\S+)/.exec(served.line)?.[1];
+  const { hostname, port } = new URL(protocol === 'url' ? served.url : `http:${grpc}`);
+  const half =
+    protocol === 'url' ? 'POST /v2/models/small/infer HTTP/1.1\r\nContent-Length: 9\r\n\r\n{' : 'PRI * HTTP/2';
+  const sockets = ['', half].map((bytes) => {
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.on('error', () => {});
+    if (bytes !== '') socket.write(bytes);
+    return socket;
+  });
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  served.child.kill('SIGTERM');
+  expect(await served.ended).toBe(0);
+  for (const socket of sockets) socket.destroy();
 });

@@ -1,8 +1,6 @@
 /** `skein serve`: answers the Open Inference Protocol until it is told to stop. */
 import { Command, Option } from 'commander';
-import type { Logger } from 'pino';
 import { SkeinError } from '../base/index.ts';
-import type { RunningServer } from '../serving/index.ts';
 import {
   definedOnly,
   type EngineFlags,
@@ -17,6 +15,7 @@ import {
   withEngine,
   withModelOptions,
 } from './command.ts';
+import { ServeSignals } from './serve-signals.ts';
 
 interface ServeFlags {
   readonly host: string;
@@ -43,7 +42,6 @@ type Options = ServeFlags & EngineFlags & ModelOptions & OutputOptions;
 
 const LAST_PORT = 65_535;
 const MEBIBYTE = 2 ** 20;
-const SAME_SIGNAL_MS = 500;
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -83,7 +81,12 @@ export function serveCommand(): Command {
     .option('--drain-timeout <seconds>', 'time to answer what was accepted after SIGTERM', numberBetween(0, 1e6), 30)
     .option('--tls-cert <file>', 'certificate (PEM): serve over TLS')
     .option('--tls-key <file>', 'its private key (PEM)')
-    .addOption(new Option('--token <secret>', 'bearer token that every request must carry').env('SKEIN_TOKEN'))
+    .addOption(
+      new Option(
+        '--token <secret>',
+        'bearer token that every request must carry but those for the health of the server',
+      ).env('SKEIN_TOKEN'),
+    )
     .addOption(
       new Option('--log-level <level>', 'of the log on standard error, a JSON object a line')
         .choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
@@ -91,13 +94,15 @@ export function serveCommand(): Command {
     );
   return withAction<Options>(withModelOptions(withEngine(command)), async (output, [path = ''], options) => {
     const { pino } = await import('pino');
-    const { startServer } = await import('../serving/index.ts');
     const logger = pino({ level: options.logLevel }, pino.destination(2));
+    const signals = new ServeSignals(logger, options.drainTimeout * 1000);
+    const { startServer } = await import('../serving/index.ts');
     const tls = await readTls(options);
     const { labels, mean, std, shape, workers, threads, decodeThreads, token } = options;
-    const server = await startServer({
+    const starting = startServer({
       path,
       overrides: definedOnly({ labels, mean, std, shape }),
+      signal: signals.starting,
       logger,
       host: options.host,
       port: options.port,
@@ -111,14 +116,15 @@ export function serveCommand(): Command {
       ...(options.grpc ? { grpcPort: options.grpcPort } : {}),
       ...(options.poll === undefined ? {} : { pollSeconds: options.poll }),
     });
+    const server = await signals.started(starting);
+    if (server === undefined) return;
     for (const failure of server.failures) output.warn(failure.message);
-    const stopped = untilStopped(server, logger, options.drainTimeout * 1000);
     const { httpUrl, grpcAddress, models } = server;
     const grpcUrl = grpcAddress === undefined ? undefined : `${tls === undefined ? 'grpc' : 'grpcs'}://${grpcAddress}`;
     output.result({ ready: httpUrl, ...definedOnly({ grpc: grpcUrl }), models }, () =>
       ['ready', httpUrl, ...(grpcUrl === undefined ? [] : [grpcUrl])].join(' '),
     );
-    await stopped;
+    await signals.stopped;
   });
 }
 
@@ -126,38 +132,4 @@ async function readTls({ tlsCert, tlsKey }: Options): Promise<{ cert: string; ke
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) throw new UsageError('--tls-cert and --tls-key go together');
   return { cert: await readText(tlsCert), key: await readText(tlsKey) };
-}
-
-/** Settles once the server has been told to stop and has; fails if requests had to be cut off. */
-function untilStopped(server: RunningServer, logger: Logger, drainMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let stoppingSince: number | undefined;
-    const stop = (signal: NodeJS.Signals) => {
-      if (stoppingSince !== undefined) {
-        // Asked twice: whoever asks does not want to wait. But Ctrl-C comes twice at once where npx passes it on too.
-        if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
-        return;
-      }
-      stoppingSince = performance.now();
-      logger.info({ signal }, 'draining');
-      server.close(drainMs).then((cutOff) => {
-        logger.info({ cutOff }, 'stopped');
-        if (cutOff === 0) resolve();
-        else {
-          reject(
-            new SkeinError(
-              'unavailable',
-              `${cutOff} requests were not answered within --drain-timeout and were cut off`,
-            ),
-          );
-        }
-      }, reject);
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-    // Failures of models are in the log and in the repository index; the old versions go on serving.
-    process.on('SIGHUP', () => {
-      server.reload().catch((error: unknown) => logger.error({ err: error }, 'cannot reload'));
-    });
-  });
 }

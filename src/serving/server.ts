@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly overrides?: SourceOverrides;
   /** Reads a file in another way than `openServable` with these overrides. */
   readonly openPlan?: (file: string) => Promise<Plan>;
+  /** Gives up before the next model is loaded, if it is aborted before the server is ready. */
+  readonly signal?: AbortSignal;
   /** Of the server, as its metadata says it; that of Skein unless told. */
   readonly version?: string;
   /** Warnings and errors on standard error, a JSON object a line, unless told. */
@@ -83,7 +85,12 @@ const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1', bodyLimitBytes = DEFAULT_BODY_BYTES } = options;
   const logger = options.logger ?? pino({ level: 'warn' }, pino.destination(2));
-  const openPlan = options.openPlan ?? planOpener(logger, options.overrides);
+  const opener = options.openPlan ?? planOpener(logger, options.overrides);
+  const openPlan = (file: string): Promise<Plan> => {
+    if (!ready) options.signal?.throwIfAborted();
+    return opener(file);
+  };
+  let ready = false;
   const clock = options.clock ?? systemClock;
   const repository = await openRepository(options.path, async (file) => (await openPlan(file)).name);
   const metrics = new ServerMetrics(() => [...registry.deployments()].map((deployment) => deployment.reading()));
@@ -155,6 +162,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       grpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
     }
     plane.markStarted();
+    ready = true;
     if (options.pollSeconds !== undefined) registry.pollEvery(options.pollSeconds);
     return {
       httpUrl: http.url,
