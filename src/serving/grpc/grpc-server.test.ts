@@ -235,6 +235,41 @@ describe('ModelStreamInfer', () => {
     expect(answers.map(({ inferResponse }) => inferResponse?.id)).toEqual(['a', 'b', 'c']);
   });
 
+  it('marks the last answer to a request that asks for that, as Triton does', async () => {
+    const wants = (value: boolean) => ({
+      parameters: { triton_enable_empty_final_response: { parameterChoice: { case: 'boolParam' as const, value } } },
+    });
+    const stream = client.stream();
+    stream.write({ ...echoRequest([1, 2, 3, 4], 'asked'), ...wants(true) });
+    stream.write({ ...echoRequest([1, 2, 3, 4], 'failed'), ...wants(true), modelName: 'nope' });
+    stream.write({ ...echoRequest([1, 2, 3, 4], 'declined'), ...wants(false) });
+    stream.write(echoRequest([1, 2, 3, 4], 'silent'));
+    stream.write({
+      ...echoRequest([1, 2, 3, 4], 'wrong'),
+      parameters: { triton_enable_empty_final_response: { parameterChoice: { case: 'int64Param', value: 1n } } },
+    });
+    stream.end();
+    const answers = await collect(stream);
+    expect(
+      answers.map(({ inferResponse }) => [
+        inferResponse?.id,
+        inferResponse?.parameters.triton_final_response?.parameterChoice.value,
+      ]),
+    ).toEqual([
+      ['asked', true],
+      ['failed', true],
+      ['declined', undefined],
+      ['silent', undefined],
+      ['', undefined],
+    ]);
+    const [asked, failed, , , wrong] = answers;
+    expect(asked?.inferResponse && outputsOf(asked.inferResponse).sum).toEqual([10]);
+    expect([failed?.errorMessage, wrong?.errorMessage]).toEqual([
+      expect.stringContaining("'nope'"),
+      expect.stringContaining("'triton_enable_empty_final_response' must be true or false"),
+    ]);
+  });
+
   it('aborts its requests when the client cancels it', async () => {
     plane.delayMs = 5000;
     const stream = client.stream();

@@ -5,7 +5,13 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SkeinError } from '../../base/index.ts';
 import type { InferInput, InferRequest, RequestedOutput } from '../protocol.ts';
-import { countParameter, type Parameters, refuseSharedMemory, type Writable } from '../request-parameters.ts';
+import {
+  countParameter,
+  flagParameter,
+  type Parameters,
+  refuseSharedMemory,
+  type Writable,
+} from '../request-parameters.ts';
 import { decodeMessage } from './decode-message.ts';
 import {
   type InferParameter,
@@ -34,14 +40,25 @@ const CONTENTS: Readonly<Record<string, keyof Omit<InferTensorContents, '$typeNa
 };
 
 /**
+ * Triton's parameter of requests in a stream: their last answer shall say so, with `triton_final_response`. A model that
+ * gives one answer gives no empty one behind it.
+ */
+const WANTS_FINAL = 'triton_enable_empty_final_response';
+
+export interface GrpcInferRequest extends InferRequest {
+  /** Within a stream: whether the answer shall say that it is the last one to its request. */
+  readonly wantsFinal?: boolean;
+}
+
+/**
  * The request in the bytes of a ModelInferRequest; its raw tensors are views of them.
  * @throws SkeinError 'invalid-argument' or 'unsupported', naming what is off
  */
-export function readInferRequest(bytes: Buffer): Writable<InferRequest> {
+export function readInferRequest(bytes: Buffer): Writable<GrpcInferRequest> {
   return readInferWire(bytes) ?? readInferMessage(decodeMessage(ModelInferRequestSchema, bytes));
 }
 
-export function readInferMessage(message: ModelInferRequest): Writable<InferRequest> {
+export function readInferMessage(message: ModelInferRequest): Writable<GrpcInferRequest> {
   const subject = `The request for model '${message.modelName}'`;
   const { rawInputContents: raw } = message;
   if (raw.length > 0 && raw.length !== message.inputs.length) {
@@ -50,7 +67,7 @@ export function readInferMessage(message: ModelInferRequest): Writable<InferRequ
     );
   }
   const parameters = plainParameters(message.parameters);
-  const request: Writable<InferRequest> = {
+  const request: Writable<GrpcInferRequest> = {
     model: message.modelName,
     inputs: message.inputs.map((input, index) => readInput(input, raw[index], `${subject}: inputs[${index}]`)),
   };
@@ -69,6 +86,7 @@ export function readInferMessage(message: ModelInferRequest): Writable<InferRequ
   if (priority !== undefined) request.priority = priority;
   const timeoutUs = countParameter(parameters, 'timeout', subject);
   if (timeoutUs !== undefined) request.timeoutUs = timeoutUs;
+  if (flagParameter(parameters, WANTS_FINAL, subject)) request.wantsFinal = true;
   return request;
 }
 
@@ -107,12 +125,22 @@ function plainParameters(parameters: Readonly<Record<string, InferParameter>>): 
   return plain;
 }
 
+const FINAL = { triton_final_response: { parameterChoice: { case: 'boolParam' as const, value: true } } };
+
 /** A failure within a stream; the empty answer beside it carries the id of the request that failed. */
-export function encodeStreamError(errorMessage: string, id: string): Uint8Array {
+export function encodeStreamError(errorMessage: string, id: string, final: boolean): Uint8Array {
+  const inferResponse = { id, ...(final ? { parameters: FINAL } : {}) };
   return toBinary(
     ModelStreamInferResponseSchema,
-    create(ModelStreamInferResponseSchema, { errorMessage, inferResponse: { id } }),
+    create(ModelStreamInferResponseSchema, { errorMessage, inferResponse }),
   );
+}
+
+/** The bytes of a ModelStreamInferResponse, with the mark of the last answer to its request put to it. */
+export function markFinal(message: Uint8Array): Uint8Array {
+  // Messages that stand one behind the other are read as one.
+  const mark = create(ModelStreamInferResponseSchema, { inferResponse: { parameters: FINAL } });
+  return Buffer.concat([message, toBinary(ModelStreamInferResponseSchema, mark)]);
 }
 
 function invalid(message: string): SkeinError {

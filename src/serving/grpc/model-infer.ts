@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { DataPlane, InferRequest } from '../protocol.ts';
 import type { Writable } from '../request-parameters.ts';
 import { statusOf } from './grpc-status.ts';
-import { encodeStreamError, readInferRequest } from './infer-message.ts';
+import { encodeStreamError, markFinal, readInferRequest } from './infer-message.ts';
 import { encodeInferWire, encodeStreamWire } from './infer-wire.ts';
 
 /** A stream is not read further while this many of its requests wait. */
@@ -132,14 +132,17 @@ export class InferStream {
     const gone = { aborted: this.#call.cancelled };
     this.#waiting.add(gone);
     let id = '';
+    let final = false;
     try {
       const request = readInferRequest(bytes);
       id = request.id ?? '';
+      final = request.wantsFinal ?? false;
       limitTimeout(request, this.#call.getDeadline());
       request.signal = gone;
-      return encodeStreamWire(await this.#plane.infer(request));
+      const answer = encodeStreamWire(await this.#plane.infer(request));
+      return final ? markFinal(answer) : answer;
     } catch (error) {
-      return encodeStreamError(statusOf(error, this.#log).details, id);
+      return encodeStreamError(statusOf(error, this.#log).details, id, final);
     } finally {
       this.#waiting.delete(gone);
     }
