@@ -1,6 +1,5 @@
 /** `skein serve`: answers the Open Inference Protocol until it is told to stop. */
 import { Command, Option } from 'commander';
-import { SkeinError } from '../base/index.ts';
 import {
   definedOnly,
   type EngineFlags,

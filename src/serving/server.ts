@@ -7,6 +7,7 @@ import { type Clock, SkeinError, skeinVersion, systemClock } from '../base/index
 import { DecodePool } from '../data/index.ts';
 import type { Plan, SourceOverrides } from '../plan/index.ts';
 import { Engine, usableCores } from '../runtime/index.ts';
+import { BodyBudget } from './body-budget.ts';
 import { DecodeQueue } from './decode-queue.ts';
 import { DeployedModel } from './deployed-model.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -148,6 +149,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const shared = {
       host,
       bodyLimitBytes,
+      bodyBudget: BodyBudget.forBodiesOf(bodyLimitBytes),
       logger,
       modelControl: options.modelControl ?? false,
       ...(options.tls === undefined ? {} : { tls: options.tls }),

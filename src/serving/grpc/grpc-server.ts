@@ -16,6 +16,7 @@ import {
 import type { Logger } from 'pino';
 import { asSkeinError } from '../../base/index.ts';
 import { bearerCheck } from '../bearer-token.ts';
+import { BodyBudget } from '../body-budget.ts';
 import { ARRIVAL_MS, waitUntil } from '../drain.ts';
 import type { DataPlane } from '../protocol.ts';
 import { takeStreams } from './bare-streams.ts';
@@ -34,6 +35,8 @@ export interface GrpcServerOptions {
   readonly port?: number;
   /** Of one message, compressed and decompressed; default 64 MiB. */
   readonly bodyLimitBytes?: number;
+  /** For all messages together; shared with other servers of the process, or its own. */
+  readonly bodyBudget?: BodyBudget;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Asked of every call but those for the server's health, in the metadata `authorization`. */
@@ -69,6 +72,7 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
     'grpc.max_concurrent_streams': CONCURRENT_CALLS,
   });
   const check = token === undefined ? undefined : bearerCheck(token);
+  const limits = { limitBytes: bodyLimitBytes, budget: options.bodyBudget ?? BodyBudget.forBodiesOf(bodyLimitBytes) };
   const streams = new Set<InferStream>();
   const watchers = new Set<ServerWritableStream<Buffer, Uint8Array>>();
   const calls: OpenCalls = { accepted: 0 };
@@ -80,7 +84,7 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
   const handlers = {
     ...counted(unary, calls),
     ModelStreamInfer: (call: ServerDuplexStream<Buffer, Uint8Array>) => {
-      const stream = new InferStream(plane, log, call);
+      const stream = new InferStream(plane, limits.budget, log, call);
       streams.add(stream);
       void stream.closed.then(() => streams.delete(stream));
     },
@@ -94,7 +98,7 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
       request.signal = signal;
       return encodeInferWire(await plane.infer(request), PREFIX_BYTES);
     };
-    const bare: UnaryOptions = { answer, limitBytes: bodyLimitBytes, check, log, calls };
+    const bare: UnaryOptions = { answer, limits, check, log, calls };
     takeStreams(server, (stream, headers) => {
       if (headers[':path'] !== INFER_PATH || !headers['content-type']?.startsWith('application/grpc')) return false;
       serveUnary(stream, headers, bare);

@@ -4,6 +4,7 @@
  */
 import { type ServerDuplexStream, type ServerUnaryCall, status as Status, type sendUnaryData } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { BodyBudget } from '../body-budget.ts';
 import type { DataPlane, InferRequest } from '../protocol.ts';
 import type { Writable } from '../request-parameters.ts';
 import { statusOf } from './grpc-status.ts';
@@ -59,6 +60,7 @@ export function answerUnary(
  */
 export class InferStream {
   readonly #plane: DataPlane;
+  readonly #budget: BodyBudget;
   readonly #log: Logger | undefined;
   readonly #call: ServerDuplexStream<Buffer, Uint8Array>;
   /** Of the requests that wait, for when the client goes away. */
@@ -69,8 +71,14 @@ export class InferStream {
   /** Settles when the stream is over. */
   readonly closed: Promise<void>;
 
-  constructor(plane: DataPlane, log: Logger | undefined, call: ServerDuplexStream<Buffer, Uint8Array>) {
+  constructor(
+    plane: DataPlane,
+    budget: BodyBudget,
+    log: Logger | undefined,
+    call: ServerDuplexStream<Buffer, Uint8Array>,
+  ) {
     this.#plane = plane;
+    this.#budget = budget;
     this.#log = log;
     this.#call = call;
     this.closed = new Promise((resolve) => {
@@ -131,12 +139,16 @@ export class InferStream {
   async #answer(bytes: Buffer): Promise<Uint8Array> {
     const gone = { aborted: this.#call.cancelled };
     this.#waiting.add(gone);
+    const hold = this.#budget.hold();
+    hold.set(bytes.length);
     let id = '';
     let final = false;
     try {
       const request = readInferRequest(bytes);
       id = request.id ?? '';
       final = request.wantsFinal ?? false;
+      const refusal = this.#budget.refusal(0);
+      if (refusal !== undefined) throw refusal;
       limitTimeout(request, this.#call.getDeadline());
       request.signal = gone;
       const answer = encodeStreamWire(await this.#plane.infer(request));
@@ -145,6 +157,7 @@ export class InferStream {
       return encodeStreamError(statusOf(error, this.#log).details, id, final);
     } finally {
       this.#waiting.delete(gone);
+      hold.release();
     }
   }
 }

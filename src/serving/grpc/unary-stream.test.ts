@@ -6,6 +6,7 @@ import { status as Status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEchoPlane, type EchoPlane } from '../../../test/echo-plane.ts';
 import { echoRequest, outputsOf } from '../../../test/grpc-client.ts';
+import { BodyBudget } from '../body-budget.ts';
 import { ModelInferRequestSchema, ModelInferResponseSchema } from './gen/grpc_service_pb.ts';
 import { createGrpcServer, type GrpcServer } from './grpc-server.ts';
 import { serveUnary } from './unary-stream.ts';
@@ -189,13 +190,17 @@ class VanishedStream extends EventEmitter {
 }
 
 describe('a stream that goes away while it is answered harms nobody', () => {
-  const limits = { limitBytes: LIMIT_BYTES, check: undefined, log: undefined };
+  const options = {
+    limits: { limitBytes: LIMIT_BYTES, budget: new BodyBudget(10 * LIMIT_BYTES) },
+    check: undefined,
+    log: undefined,
+  };
 
   it.each(['respond', 'end', 'sendTrailers'])('where %s throws', async (throwing) => {
     const stream = new VanishedStream(throwing);
     const calls = { accepted: 0 };
     const answer = async (): Promise<Buffer> => Buffer.alloc(10);
-    serveUnary(stream as unknown as ServerHttp2Stream, {}, { ...limits, answer, calls });
+    serveUnary(stream as unknown as ServerHttp2Stream, {}, { ...options, answer, calls });
     stream.emit('data', framed(MESSAGE));
     stream.emit('end');
     await expect.poll(() => stream.destroys).toBe(1);
@@ -206,7 +211,7 @@ describe('a stream that goes away while it is answered harms nobody', () => {
     const stream = new VanishedStream(throwing);
     const calls = { accepted: 0 };
     const answer = (): Promise<Buffer> => new Promise(() => {});
-    serveUnary(stream as unknown as ServerHttp2Stream, { 'grpc-timeout': '5m' }, { ...limits, answer, calls });
+    serveUnary(stream as unknown as ServerHttp2Stream, { 'grpc-timeout': '5m' }, { ...options, answer, calls });
     await expect.poll(() => stream.destroys).toBe(1);
   });
 });

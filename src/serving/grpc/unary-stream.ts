@@ -9,6 +9,7 @@ import { status as Status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type Cancellation, messageOf, SkeinError } from '../../base/index.ts';
 import type { BearerCheck } from '../bearer-token.ts';
+import type { BodyLimits } from '../body-budget.ts';
 import { GrpcRefusal, statusOf } from './grpc-status.ts';
 
 /** One byte that says whether the message is compressed, four of its length. */
@@ -34,7 +35,7 @@ export interface UnaryOptions {
    * @param deadline when the client stops waiting, as Date.now() has it; Infinity: never
    */
   readonly answer: (message: Buffer, deadline: number, signal: Cancellation) => Promise<Buffer>;
-  readonly limitBytes: number;
+  readonly limits: BodyLimits;
   readonly check: BearerCheck | undefined;
   readonly log: Logger | undefined;
   /** Kept up to date. */
@@ -81,7 +82,7 @@ export function serveUnary(stream: ServerHttp2Stream, headers: IncomingHttpHeade
         Math.min(deadline - Date.now(), LONGEST_TIMER_MS),
       );
     }
-    readMessage(stream, headers['grpc-encoding'], options.limitBytes, (error, message) => {
+    readMessage(stream, headers['grpc-encoding'], options.limits, (error, message) => {
       if (over) return;
       if (error !== undefined) return fail(error);
       accepted = true;
@@ -138,9 +139,11 @@ function whileOpen(stream: ServerHttp2Stream, write: () => void): void {
 function readMessage(
   stream: ServerHttp2Stream,
   encoding: string | readonly string[] | undefined,
-  limitBytes: number,
+  { limitBytes, budget }: BodyLimits,
   done: (error: unknown, message: Buffer) => void,
 ): void {
+  const hold = budget.hold();
+  stream.on('close', hold.release);
   let chunks: Buffer[] = [];
   let size = 0;
   let expected = Number.POSITIVE_INFINITY;
@@ -149,17 +152,24 @@ function readMessage(
     if (settled) return;
     settled = true;
     chunks = [];
+    if (error !== undefined) hold.set(0);
     done(error, message);
   };
   stream.on('data', (chunk: Buffer) => {
     if (settled) return;
     chunks.push(chunk);
     size += chunk.length;
+    hold.set(size);
     if (expected === Number.POSITIVE_INFINITY && size >= PREFIX_BYTES) {
       if (chunks.length > 1) chunks = [Buffer.concat(chunks, size)];
       expected = PREFIX_BYTES + (chunks[0] as Buffer).readUInt32BE(1);
       if (expected - PREFIX_BYTES > limitBytes) return settle(tooLarge(expected - PREFIX_BYTES, limitBytes), EMPTY);
+      // Refused before the rest of it comes.
+      const refusal = budget.refusal(expected - size);
+      if (refusal !== undefined) return settle(refusal, EMPTY);
     }
+    const refusal = budget.refusal(0);
+    if (refusal !== undefined) return settle(refusal, EMPTY);
     if (size > expected) {
       const message = `A call of ModelInfer must be one message of ${expected - PREFIX_BYTES} bytes, received more`;
       settle(new SkeinError('invalid-argument', message), EMPTY);
@@ -177,7 +187,10 @@ function readMessage(
     const message = bytes.subarray(PREFIX_BYTES);
     if (bytes[0] === 0) return settle(undefined, message);
     decompress(message, String(encoding), limitBytes).then(
-      (plain) => settle(undefined, plain),
+      (plain) => {
+        hold.set(plain.length);
+        settle(budget.refusal(0), plain);
+      },
       (error) => settle(error, EMPTY),
     );
   });

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { SkeinError } from '../../base/index.ts';
+import type { BodyLimits } from '../body-budget.ts';
 import type { ClassifyRequest, DataPlane } from '../protocol.ts';
 import { countParameter, type Writable } from '../request-parameters.ts';
 import { HttpRefusal, sendError } from './error-response.ts';
@@ -13,15 +14,15 @@ import { bodyOf } from './request-body.ts';
 
 export interface ClassifyRouteOptions {
   readonly plane: DataPlane;
-  readonly bodyLimitBytes: number;
+  readonly limits: BodyLimits;
   readonly log: Logger | undefined;
 }
 
-export function createClassifyRoute({ plane, bodyLimitBytes, log }: ClassifyRouteOptions): ModelRoute {
+export function createClassifyRoute({ plane, limits, log }: ClassifyRouteOptions): ModelRoute {
   return (request, response, model, version) => {
     const answer = async (): Promise<void> => {
       const asked = requestOf(request, model, version);
-      asked.image = await bodyOf(request, bodyLimitBytes);
+      asked.image = await bodyOf(request, response, limits);
       if (asked.image.length === 0) {
         throw new SkeinError('invalid-argument', `${subjectOf(model)} must be the body, the body is empty`);
       }

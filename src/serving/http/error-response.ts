@@ -36,12 +36,23 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** The status and body that an error is answered with; a defect is logged. */
-export function errorAnswer(error: unknown, log: Logger | undefined): { status: number; body: string } {
+/** Seconds after which a client that was refused for want of room may try again. */
+const RETRY_AFTER = '1';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** The header of that name, where trying again helps. */
+  readonly retryAfter: string | undefined;
+}
+
+/** What an error is answered with; a defect is logged. */
+export function errorAnswer(error: unknown, log: Logger | undefined): ErrorAnswer {
   const { status, message } = describe(error);
   if (status >= 500 && status !== 503) log?.error({ err: error }, 'a request failed');
   else log?.debug({ status, reason: message }, 'a request was refused');
-  return { status, body: errorBody(message) };
+  const full = error instanceof SkeinError && error.code === 'queue-full';
+  return { status, body: errorBody(message), retryAfter: full ? RETRY_AFTER : undefined };
 }
 
 function describe(error: unknown): { status: number; message: string } {
@@ -59,9 +70,10 @@ export function errorBody(message: string): string {
 /** Answers on node's own response, for routes that do without fastify's reply. */
 export function sendError(response: ServerResponse, error: unknown, log: Logger | undefined): void {
   if (response.headersSent || response.destroyed) return;
-  const { status, body } = errorAnswer(error, log);
+  const { status, body, retryAfter } = errorAnswer(error, log);
   const headers = ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))];
   if (status === HTTP_STATUS.unauthenticated) headers.push('WWW-Authenticate', 'Bearer');
+  if (retryAfter !== undefined) headers.push('Retry-After', retryAfter);
   response.writeHead(status, headers);
   response.end(body);
 }

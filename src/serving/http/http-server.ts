@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { asSkeinError } from '../../base/index.ts';
 import { type BearerCheck, bearerCheck } from '../bearer-token.ts';
+import { BodyBudget } from '../body-budget.ts';
 import { listen } from '../listen.ts';
 import type { DataPlane } from '../protocol.ts';
 import { createClassifyRoute } from './classify-route.ts';
@@ -15,6 +16,7 @@ import { Connections } from './connections.ts';
 import { errorAnswer, HttpRefusal, sendError } from './error-response.ts';
 import { createInferRoute } from './infer-route.ts';
 import { modelShortcut } from './model-route.ts';
+import { refusedBefore } from './request-body.ts';
 import { addRoutes } from './routes.ts';
 
 export interface HttpServerOptions {
@@ -24,6 +26,8 @@ export interface HttpServerOptions {
   readonly port?: number;
   /** Of a request's body, compressed and decompressed; default 64 MiB. */
   readonly bodyLimitBytes?: number;
+  /** For all bodies together; shared with other servers of the process, or its own. */
+  readonly bodyBudget?: BodyBudget;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Asked of every request but /v2/health/live and /v2/health/ready. */
@@ -58,11 +62,12 @@ const OPEN_PATHS = new Set(['/v2/health/live', '/v2/health/ready']);
 export async function createHttpServer(plane: DataPlane, options: HttpServerOptions = {}): Promise<HttpServer> {
   const { host = '127.0.0.1', port = 0, bodyLimitBytes = 64 * 2 ** 20, tls, logger: log } = options;
   const { jsonDepth = 32, modelControl = false } = options;
+  const limits = { limitBytes: bodyLimitBytes, budget: options.bodyBudget ?? BodyBudget.forBodiesOf(bodyLimitBytes) };
   const connections = new Connections();
   const check = options.token === undefined ? undefined : bearerCheck(options.token);
   const routes = {
-    infer: createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }),
-    classify: createClassifyRoute({ plane, bodyLimitBytes, log }),
+    infer: createInferRoute({ plane, limits, jsonDepth, log }),
+    classify: createClassifyRoute({ plane, limits, log }),
   };
   const shortcut = modelShortcut(routes, check, log);
   const app = Fastify({
@@ -84,7 +89,7 @@ export async function createHttpServer(plane: DataPlane, options: HttpServerOpti
       const server = newServer(options, listener);
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
         // A client that asks first is told before it has sent a body that is too large.
-        if (!(Number(request.headers['content-length']) > bodyLimitBytes)) response.writeContinue();
+        if (refusedBefore(request, limits) === undefined) response.writeContinue();
         listener(request, response);
       });
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
@@ -95,7 +100,7 @@ export async function createHttpServer(plane: DataPlane, options: HttpServerOpti
   });
   connections.watch(app.server, tls !== undefined);
   prepare(app, check, log);
-  addRoutes(app, { plane, routes, bodyLimitBytes, jsonDepth, modelControl });
+  addRoutes(app, { plane, routes, limits, jsonDepth, modelControl });
   await app.ready();
   const bound = await listen(app.server, host, port);
   const name = host.includes(':') ? `[${host}]` : host;
@@ -135,7 +140,8 @@ function prepare(app: FastifyInstance, check: BearerCheck | undefined, log: Logg
   app.setErrorHandler((error, request, reply) => {
     const badType = (error as { code?: unknown }).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
     const reason = `Content-Type '${request.headers['content-type']}' is not a valid media type`;
-    const { status, body } = errorAnswer(badType ? new HttpRefusal(415, reason) : error, log);
+    const { status, body, retryAfter } = errorAnswer(badType ? new HttpRefusal(415, reason) : error, log);
+    if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
     reply.code(status).type('application/json').send(body);
   });
   app.setNotFoundHandler((request) => {

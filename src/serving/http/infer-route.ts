@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import type { BodyLimits } from '../body-budget.ts';
 import type { DataPlane, InferResponse } from '../protocol.ts';
 import { sendError } from './error-response.ts';
 import { InferBodies } from './infer-bodies.ts';
@@ -23,12 +24,12 @@ const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
 export interface InferRouteOptions {
   readonly plane: DataPlane;
-  readonly bodyLimitBytes: number;
+  readonly limits: BodyLimits;
   readonly jsonDepth: number;
   readonly log: Logger | undefined;
 }
 
-export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: InferRouteOptions): ModelRoute {
+export function createInferRoute({ plane, limits, jsonDepth, log }: InferRouteOptions): ModelRoute {
   const bodies = new InferBodies(jsonDepth);
   return (request, response, model, version) => {
     const fail = (error: unknown): void => sendError(response, error, log);
@@ -51,7 +52,7 @@ export function createInferRoute({ plane, bodyLimitBytes, jsonDepth, log }: Infe
         if (error === undefined) answer(body, headerLength).catch(fail);
         else fail(error);
       };
-      readBody(request, bodyLimitBytes, onBody, headerLength);
+      readBody(request, response, limits, onBody, headerLength);
     } catch (error) {
       fail(error);
     }

@@ -2,10 +2,11 @@
  * The body of a request as one Buffer: bounded before and while it arrives, and again while it is decompressed. A body
  * that came in one piece is not copied; one that came in several is copied once.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { messageOf, SkeinError } from '../../base/index.ts';
+import type { BodyLimits } from '../body-budget.ts';
 import { HttpRefusal } from './error-response.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -22,22 +23,25 @@ function tooLarge(limitBytes: number): SkeinError {
 
 /**
  * Calls `done` once: with the body, or with the error to answer.
- * Errors: SkeinError 'too-large' above `limitBytes`, 'cancelled' where the client went away before its end;
+ * Errors: SkeinError 'too-large' above the limit, 'queue-full' where the server holds too much, 'cancelled' where the client went away before its end;
  * 'invalid-argument' for a body that does not decompress; HttpRefusal 415 for an unknown Content-Encoding.
  * @param alignedAt where in the body its tensors begin
  */
 export function readBody(
   request: IncomingMessage,
-  limitBytes: number,
+  response: ServerResponse,
+  limits: BodyLimits,
   done: (error: unknown, body: Buffer) => void,
   alignedAt = 0,
 ): void {
-  const expected = request.headers['content-length'];
-  // Node has checked that it is a number and that the body keeps to it.
-  if (expected !== undefined && Number(expected) > limitBytes) {
-    done(tooLarge(limitBytes), EMPTY);
+  const { limitBytes, budget } = limits;
+  const refusal = refusedBefore(request, limits);
+  if (refusal !== undefined) {
+    done(refusal, EMPTY);
     return;
   }
+  const hold = budget.hold();
+  response.on('close', hold.release);
   const chunks: Buffer[] = [];
   let size = 0;
   let settled = false;
@@ -49,11 +53,14 @@ export function readBody(
   request.on('data', (chunk: Buffer) => {
     if (settled) return;
     size += chunk.length;
-    if (size > limitBytes) {
-      chunks.length = 0;
-      settle(tooLarge(limitBytes), EMPTY);
-    } else {
+    const refusal = size > limitBytes ? tooLarge(limitBytes) : budget.refusal(chunk.length);
+    if (refusal === undefined) {
+      hold.set(size);
       chunks.push(chunk);
+    } else {
+      chunks.length = 0;
+      hold.set(0);
+      settle(refusal, EMPTY);
     }
   });
   request.on('end', () => {
@@ -63,7 +70,10 @@ export function readBody(
     if (encoding === undefined) settle(undefined, body);
     else {
       decompress(body, encoding, limitBytes).then(
-        (plain) => settle(undefined, plain),
+        (plain) => {
+          hold.set(plain.length);
+          settle(budget.refusal(0), plain);
+        },
         (error) => settle(error, EMPTY),
       );
     }
@@ -82,10 +92,17 @@ function joined(chunks: readonly Buffer[], size: number, alignedAt: number): Buf
   return buffer;
 }
 
+/** The error to answer a request with whose body need not be read to know that it is too much; undefined if it may come. */
+export function refusedBefore(request: IncomingMessage, { limitBytes, budget }: BodyLimits): SkeinError | undefined {
+  // Node has checked that it is a number and that the body keeps to it.
+  const expected = Number(request.headers['content-length'] ?? 0);
+  return expected > limitBytes ? tooLarge(limitBytes) : budget.refusal(expected);
+}
+
 /** `readBody` as a promise. */
-export function bodyOf(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+export function bodyOf(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    readBody(request, limitBytes, (error, body) => (error === undefined ? resolve(body) : reject(error)));
+    readBody(request, response, limits, (error, body) => (error === undefined ? resolve(body) : reject(error)));
   });
 }
 

@@ -1,6 +1,7 @@
 /** The routes: those that answer with a model are made elsewhere; health, metadata, repository, statistics, metrics. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SkeinError } from '../../base/index.ts';
+import type { BodyLimits } from '../body-budget.ts';
 import type { DataPlane } from '../protocol.ts';
 import { HttpRefusal } from './error-response.ts';
 import { expectObject, parseJson } from './json-body.ts';
@@ -11,7 +12,7 @@ import { welcomeText } from './welcome.ts';
 export interface RouteOptions {
   readonly plane: DataPlane;
   readonly routes: ModelRoutes;
-  readonly bodyLimitBytes: number;
+  readonly limits: BodyLimits;
   readonly jsonDepth: number;
   readonly modelControl: boolean;
 }
@@ -27,7 +28,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const params = (request: FastifyRequest): ModelParams => request.params as ModelParams;
 
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { plane, routes, bodyLimitBytes, jsonDepth } = options;
+  const { plane, routes, limits, jsonDepth } = options;
 
   /** The route, and 405 for every other method on it. */
   const add = (method: 'GET' | 'POST', url: string, handler: Handler): void => {
@@ -46,8 +47,12 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     add(method, `/v2/models/:model${suffix}`, handler);
     add(method, `/v2/models/:model/versions/:version${suffix}`, handler);
   };
-  const jsonBody = async (request: FastifyRequest, subject: string): Promise<Readonly<Record<string, unknown>>> => {
-    const body = await bodyOf(request.raw, bodyLimitBytes);
+  const jsonBody = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    subject: string,
+  ): Promise<Readonly<Record<string, unknown>>> => {
+    const body = await bodyOf(request.raw, reply.raw, limits);
     return body.length === 0 ? {} : expectObject(parseJson(body, jsonDepth, subject), `${subject}: the JSON`);
   };
 
@@ -79,22 +84,22 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
     });
   }
 
-  add('POST', '/v2/repository/index', async (request) => {
-    const { ready = false } = await jsonBody(request, 'The index request');
+  add('POST', '/v2/repository/index', async (request, reply) => {
+    const { ready = false } = await jsonBody(request, reply, 'The index request');
     if (typeof ready !== 'boolean') {
       throw new SkeinError('invalid-argument', `The index request: 'ready' must be true or false, received ${ready}`);
     }
     return plane.repositoryIndex(ready);
   });
   const control = (verb: 'load' | 'unload', act: (model: string) => Promise<void>): void => {
-    add('POST', `/v2/repository/models/:model/${verb}`, async (request) => {
+    add('POST', `/v2/repository/models/:model/${verb}`, async (request, reply) => {
       if (!options.modelControl) {
         throw new HttpRefusal(
           403,
           `Cannot ${verb} a model over the network: the server was not started with it allowed`,
         );
       }
-      const { parameters } = await jsonBody(request, `The ${verb} request`);
+      const { parameters } = await jsonBody(request, reply, `The ${verb} request`);
       refuseOverrides(parameters);
       await act(params(request).model);
       return {};
