@@ -2,14 +2,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { status as Status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Tensor } from '../src/graph/index.ts';
 import { readModel, writeModel } from '../src/onnx/index.ts';
+import { TestClient } from './grpc-client.ts';
+import { sendRaw } from './http-client.ts';
 import { SMALL_SHAPE, SMALL_SIZE, smallImage, writeSmallModel } from './small-models.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from './tls.ts';
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
@@ -239,4 +245,41 @@ it.each([
   served.child.kill('SIGTERM');
   expect(await served.ended).toBe(0);
   for (const socket of sockets) socket.destroy();
+});
+
+it('serves both ports over TLS, and outlives plain text and strangers on them', async () => {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  await writeFile(cert, TEST_CERTIFICATE);
+  await writeFile(key, TEST_KEY);
+  const { child, line, ended } = await serve(model, '--tls-cert', cert, '--tls-key', key, '--log-level', 'silent');
+  const [, port, grpcPort] = /^ready https:\/\/127\.0\.0\.1:(\d+) grpcs:\/\/127\.0\.0\.1:(\d+)$/.exec(line) ?? [];
+  const live = (ca: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      get(`https://localhost:${port}/v2/health/live`, { ca, agent: false }, ({ statusCode }) => resolve(statusCode)).on(
+        'error',
+        reject,
+      );
+    });
+  const liveGrpc = async (tlsRoot?: string) => {
+    const client = new TestClient(Number(grpcPort), tlsRoot === undefined ? {} : { tlsRoot });
+    const deadline = Date.now() + 5000;
+    return client.call('serverLive', {}, { deadline }).finally(() => client.close());
+  };
+  const works = async () => {
+    expect(await live(TEST_CERTIFICATE)).toBe(200);
+    expect(await liveGrpc(TEST_CERTIFICATE)).toMatchObject({ live: true });
+  };
+  await works();
+  for (const each of [port, grpcPort]) {
+    const answer = await sendRaw(Number(each), 'GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n', true);
+    expect(answer).not.toMatch(/200|\(open\)/);
+  }
+  await expect(fetch(`http://127.0.0.1:${port}/v2/health/live`)).rejects.toThrow();
+  await expect(liveGrpc()).rejects.toMatchObject({ code: Status.UNAVAILABLE });
+  // One that does not know the certificate ends the handshake.
+  await expect(live(rootCertificates[0] as string)).rejects.toThrow(/self-signed/);
+  await expect(liveGrpc(rootCertificates[0])).rejects.toMatchObject({ code: Status.UNAVAILABLE });
+  await works();
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
 });
