@@ -6,21 +6,28 @@ const expected = { name: 'input', shape: [1, 2, 2] };
 const floats = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const bytes = new Uint8Array(floats.buffer);
 
+const take = (length: number) => new Float32Array(length);
 const read = (change: Partial<InferInput>, maxBytes = 1600) =>
   readImageRows(
     [{ name: 'input', datatype: 'FP32', shape: [2, 1, 2, 2], content: { raw: bytes }, ...change }],
     expected,
     maxBytes,
+    take,
   );
 
 describe('readImageRows() of FP32', () => {
   it('uses aligned bytes in place and copies others', () => {
     const inPlace = read({});
-    expect(inPlace).toEqual({ kind: 'tensor', count: 2, data: floats });
+    expect(inPlace).toEqual({ kind: 'tensor', count: 2, data: floats, taken: false });
     expect(inPlace.kind === 'tensor' && inPlace.data.buffer).toBe(floats.buffer);
     const shifted = new Uint8Array(bytes.length + 1);
     shifted.set(bytes, 1);
-    expect(read({ content: { raw: shifted.subarray(1) } })).toEqual({ kind: 'tensor', count: 2, data: floats });
+    expect(read({ content: { raw: shifted.subarray(1) } })).toEqual({
+      kind: 'tensor',
+      count: 2,
+      data: floats,
+      taken: true,
+    });
   });
 
   it('takes elements flat or nested as the shape is', () => {
@@ -134,7 +141,7 @@ describe('readImageRows() of BYTES', () => {
 });
 
 it('refuses no input and several', () => {
-  expect(() => readImageRows([], expected, 10)).toThrow(/received none/);
+  expect(() => readImageRows([], expected, 10, take)).toThrow(/received none/);
   const input = { name: 'input', datatype: 'FP32', shape: [2, 1, 2, 2], content: { raw: bytes } };
-  expect(() => readImageRows([input, { ...input, name: 'b' }], expected, 10)).toThrow(/received 'input', 'b'/);
+  expect(() => readImageRows([input, { ...input, name: 'b' }], expected, 10, take)).toThrow(/received 'input', 'b'/);
 });

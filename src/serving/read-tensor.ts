@@ -16,15 +16,27 @@ export interface ImageInput {
 export const IMAGE_INPUT_NAME = 'image';
 
 export type ImageRows =
-  | { readonly kind: 'tensor'; readonly count: number; readonly data: Float32Array }
+  | {
+      readonly kind: 'tensor';
+      readonly count: number;
+      readonly data: Float32Array;
+      /** Whether the data lies in a buffer that was taken for it, rather than in the request's body. */
+      readonly taken: boolean;
+    }
   | { readonly kind: 'files'; readonly count: number; readonly files: readonly Uint8Array[] };
 
 /**
  * @param maxBytes that all rows may take as floats, whatever they come as: an image file of some bytes becomes C·H·W of
  * them. One row is always let in.
+ * @param take gives so many floats to copy rows to that cannot be used in place
  * @throws SkeinError 'invalid-argument' or 'too-large'
  */
-export function readImageRows(inputs: readonly InferInput[], expected: ImageInput, maxBytes: number): ImageRows {
+export function readImageRows(
+  inputs: readonly InferInput[],
+  expected: ImageInput,
+  maxBytes: number,
+  take: (length: number) => Float32Array,
+): ImageRows {
   const wanted = `one input '${expected.name}', FP32 ${formatShape(['n', ...expected.shape])} or BYTES [n] of image files`;
   const input = inputs[0];
   if (input === undefined || inputs.length > 1) {
@@ -55,7 +67,7 @@ export function readImageRows(inputs: readonly InferInput[], expected: ImageInpu
     );
   }
   return input.datatype === 'FP32'
-    ? { kind: 'tensor', count, data: readFloats(input, count * elementCount(expected.shape)) }
+    ? { kind: 'tensor', count, ...readFloats(input, count * elementCount(expected.shape), take) }
     : { kind: 'files', count, files: readFiles(input, count) };
 }
 
@@ -70,7 +82,11 @@ function checkDimensions({ name, shape }: InferInput): void {
   }
 }
 
-function readFloats(input: InferInput, count: number): Float32Array {
+function readFloats(
+  input: InferInput,
+  count: number,
+  take: (length: number) => Float32Array,
+): { readonly data: Float32Array; readonly taken: boolean } {
   const { content } = input;
   if ('raw' in content) {
     const { raw } = content;
@@ -81,13 +97,15 @@ function readFloats(input: InferInput, count: number): Float32Array {
       );
     }
     // Where the bytes lie at a multiple of four they are used in place.
-    if (raw.byteOffset % 4 === 0) return new Float32Array(raw.buffer, raw.byteOffset, count);
-    const copy = new Float32Array(count);
-    new Uint8Array(copy.buffer).set(raw);
-    return copy;
+    if (raw.byteOffset % 4 === 0) {
+      return { data: new Float32Array(raw.buffer, raw.byteOffset, count), taken: false };
+    }
+    const copy = take(count);
+    new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength).set(raw);
+    return { data: copy, taken: true };
   }
   const values = flatten(input, content.values, count);
-  const data = new Float32Array(count);
+  const data = take(count);
   for (let i = 0; i < count; i++) {
     const value = values[i];
     if (typeof value !== 'number') {
@@ -98,7 +116,7 @@ function readFloats(input: InferInput, count: number): Float32Array {
     }
     data[i] = value;
   }
-  return data;
+  return { data, taken: true };
 }
 
 function readFiles(input: InferInput, count: number): Uint8Array[] {

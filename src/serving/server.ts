@@ -140,6 +140,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
     const plane = new ModelServer({
       registry,
+      buffers: engine.buffers,
       metrics,
       clock,
       maxRowBytes: bodyLimitBytes,
