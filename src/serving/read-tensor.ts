@@ -37,14 +37,15 @@ export function readImageRows(
   maxBytes: number,
   take: (length: number) => Float32Array,
 ): ImageRows {
-  const wanted = `one input '${expected.name}', FP32 ${formatShape(['n', ...expected.shape])} or BYTES [n] of image files`;
+  const wanted = () =>
+    `one input '${expected.name}', FP32 ${formatShape(['n', ...expected.shape])} or BYTES [n] of image files`;
   const input = inputs[0];
   if (input === undefined || inputs.length > 1) {
     const received = inputs.length === 0 ? 'none' : inputs.map(({ name }) => `'${name}'`).join(', ');
-    throw new SkeinError('invalid-argument', `Expected ${wanted}, received ${received}`);
+    throw new SkeinError('invalid-argument', `Expected ${wanted()}, received ${received}`);
   }
   if (input.name !== expected.name && !(input.name === IMAGE_INPUT_NAME && input.datatype === 'BYTES')) {
-    throw new SkeinError('invalid-argument', `Expected ${wanted}, received input '${input.name}'`);
+    throw new SkeinError('invalid-argument', `Expected ${wanted()}, received input '${input.name}'`);
   }
   checkDimensions(input);
   const fits =
@@ -55,7 +56,7 @@ export function readImageRows(
   if (!fits) {
     throw new SkeinError(
       'invalid-argument',
-      `Expected ${wanted}, received ${input.datatype} ${formatShape(input.shape)}`,
+      `Expected ${wanted()}, received ${input.datatype} ${formatShape(input.shape)}`,
     );
   }
   const count = input.shape[0] as number;
