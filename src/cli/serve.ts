@@ -59,7 +59,7 @@ export function serveCommand(): Command {
       numberBetween(0.1, 1e6),
       250,
     )
-    .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 16)
+    .option('--max-batch <rows>', 'most rows of one batch; 1 turns batching off', wholeNumber(1), 32)
     .option(
       '--queue <rows>',
       'rows that may wait before one model; more are refused, as is a single request of more',

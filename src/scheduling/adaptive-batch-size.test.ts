@@ -1,17 +1,22 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Random } from '../base/index.ts';
 import { AdaptiveBatchSize } from './adaptive-batch-size.ts';
 
-it('doubles up to the budget, and then settles below it', () => {
+/** Feeds full batches that take as long as `tookMs` says; gives the sizes that they had. */
+function feed(batch: AdaptiveBatchSize, batches: number, tookMs: (rows: number) => number): number[] {
+  return Array.from({ length: batches }, () => {
+    const rows = batch.size;
+    batch.observe(rows, tookMs(rows));
+    return rows;
+  });
+}
+
+it('tries doubled sizes up to the budget, and then settles below it', () => {
   const batch = new AdaptiveBatchSize({ budgetMs: 20, max: 1000 });
-  const sizes: number[] = [];
-  // A model of 1 ms + 1 ms a row: 19 rows fit into 20 ms.
-  for (let i = 0; i < 200; i++) {
-    sizes.push(batch.size);
-    batch.observe(batch.size, 1 + batch.size);
-  }
-  expect(sizes.slice(0, 5)).toEqual([1, 2, 4, 8, 16]);
-  expect(sizes.slice(20).every((size) => size >= 15 && size <= 20)).toBe(true);
+  // A model of 10 ms + 1 ms a row: 10 rows fit into 20 ms.
+  const sizes = feed(batch, 200, (rows) => 10 + rows);
+  expect([...new Set(sizes.slice(0, 17))]).toEqual([1, 2, 4, 8, 16]);
+  expect(sizes.slice(60).every((size) => size >= 7 && size <= 10)).toBe(true);
 });
 
 it('holds the wanted share of batches above the budget, whatever the noise', () => {
@@ -20,8 +25,8 @@ it('holds the wanted share of batches above the budget, whatever the noise', () 
   let exceeded = 0;
   const batches = 200_000;
   for (let i = 0; i < batches; i++) {
-    // A heavy tail: log-normal noise around 0.5 ms a row.
-    const tookMs = batch.size * 0.5 * Math.exp(0.3 * random.normal());
+    // A heavy tail: log-normal noise around 5 ms and 0.05 ms a row.
+    const tookMs = (5 + batch.size * 0.05) * Math.exp(0.3 * random.normal());
     if (tookMs > 20 && i > 1000) exceeded++;
     batch.observe(batch.size, tookMs);
   }
@@ -29,37 +34,58 @@ it('holds the wanted share of batches above the budget, whatever the noise', () 
   expect(exceeded / batches).toBeLessThan(0.02);
 });
 
+describe('is no larger than pays:', () => {
+  const settled = (tookMs: (rows: number) => number) => {
+    const batch = new AdaptiveBatchSize({ budgetMs: 1000, max: 64 });
+    feed(batch, 1000, tookMs);
+    return batch.size;
+  };
+
+  it('1 where every row takes as long', () => expect(settled((rows) => 3 * rows)).toBe(1));
+  it('the maximum where a batch takes as long as a row', () => expect(settled(() => 3)).toBe(64));
+  // A row of a batch of n takes (0.1/n + 1) ms: 4 rows are within 3 % of the best.
+  it('some where each batch costs a little', () => expect(settled((rows) => 0.1 + rows)).toBe(4));
+  it('what fits into the cache where more does not', () =>
+    expect(settled((rows) => 1 + rows * (rows > 8 ? 1.5 : 1))).toBe(8));
+
+  it('finds out again after a while', () => {
+    const batch = new AdaptiveBatchSize({ budgetMs: 1000, max: 64 });
+    feed(batch, 1000, (rows) => rows);
+    expect(batch.size).toBe(1);
+    feed(batch, 25_000, () => 5);
+    expect(batch.size).toBe(64);
+  });
+});
+
 it('grows only by full batches, never beyond the maximum, and never falls below one row', () => {
-  const batch = new AdaptiveBatchSize({ budgetMs: 10, max: 8 });
-  batch.observe(1, 1);
-  batch.observe(2, 1);
+  const batch = new AdaptiveBatchSize({ budgetMs: 10, max: 6 });
+  feed(batch, 8, () => 1);
   expect(batch.size).toBe(4);
-  batch.observe(3, 1);
+  for (let i = 0; i < 50; i++) batch.observe(3, 1);
   expect(batch.size).toBe(4);
-  batch.observe(4, 1);
-  batch.observe(8, 1);
-  expect(batch.size).toBe(8);
-  for (let i = 0; i < 100; i++) batch.observe(batch.size, 11);
+  feed(batch, 50, () => 1);
+  expect(batch.size).toBe(6);
+  feed(batch, 100, () => 11);
   expect(batch.size).toBe(1);
 });
 
 it('comes back after the machine was slow for a while', () => {
   const batch = new AdaptiveBatchSize({ budgetMs: 20, max: 64 });
-  for (let i = 0; i < 50; i++) batch.observe(batch.size, batch.size);
-  for (let i = 0; i < 10; i++) batch.observe(batch.size, 100);
+  feed(batch, 50, (rows) => 8 + rows / 8);
+  feed(batch, 10, () => 100);
   const low = batch.size;
-  for (let i = 0; i < 3000; i++) batch.observe(batch.size, batch.size);
+  feed(batch, 3000, (rows) => 8 + rows / 8);
   expect(batch.size).toBeGreaterThan(low * 2);
 });
 
 it('one stalled batch costs a step, not the size', () => {
   const batch = new AdaptiveBatchSize({ budgetMs: 50, max: 32 });
   batch.observe(1, 400);
-  for (let i = 0; i < 6; i++) batch.observe(batch.size, 10);
+  feed(batch, 30, () => 10);
   expect(batch.size).toBe(32);
   batch.observe(1, 51);
   expect(batch.size).toBe(28);
-  for (let i = 0; i < 120; i++) batch.observe(batch.size, 10);
+  feed(batch, 120, () => 10);
   expect(batch.size).toBe(32);
 });
 
@@ -67,7 +93,7 @@ it('does not shrink for stalls of the machine, which have nothing to do with the
   const random = new Random(2);
   const batch = new AdaptiveBatchSize({ budgetMs: 50, max: 32 });
   for (let i = 0; i < 2000; i++) {
-    const expectedMs = batch.size;
+    const expectedMs = 10 + batch.size;
     batch.observe(batch.size, random.uniform() < 0.1 ? 120 : expectedMs, expectedMs);
   }
   expect(batch.size).toBe(32);

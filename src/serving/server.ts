@@ -45,7 +45,7 @@ export interface ServerOptions {
   readonly decodeThreads?: number;
   /** Milliseconds within which a batch and those before it on its worker should be done, 99 times of 100; 250 unless told. */
   readonly sloMs?: number;
-  /** Rows of a batch; 16 unless told: larger ones hold more than a core's cache, and win nothing on CPU. */
+  /** Rows of a batch at most; 32 unless told. How many pay is found out. */
   readonly maxBatch?: number;
   /** Rows that may wait before one model; 1024 unless told. */
   readonly queueRows?: number;
@@ -75,7 +75,7 @@ export interface RunningServer {
 }
 
 const DEFAULT_SLO_MS = 250;
-const DEFAULT_MAX_BATCH = 16;
+const DEFAULT_MAX_BATCH = 32;
 const DEFAULT_QUEUE_ROWS = 1024;
 const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
 
