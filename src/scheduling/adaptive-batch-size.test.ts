@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../base/index.ts';
 import { AdaptiveBatchSize } from './adaptive-batch-size.ts';
 
-/** Feeds full batches that take as long as `tookMs` says; gives the sizes that they had. */
+/** Feeds full batches, as where any number of rows waits, that take as long as `tookMs` says; gives the sizes that they had. */
 function feed(batch: AdaptiveBatchSize, batches: number, tookMs: (rows: number) => number): number[] {
   return Array.from({ length: batches }, () => {
-    const rows = batch.size;
+    const rows = batch.sizeFor(Number.POSITIVE_INFINITY);
     batch.observe(rows, tookMs(rows));
     return rows;
   });
@@ -26,9 +26,10 @@ it('holds the wanted share of batches above the budget, whatever the noise', () 
   const batches = 200_000;
   for (let i = 0; i < batches; i++) {
     // A heavy tail: log-normal noise around 5 ms and 0.05 ms a row.
-    const tookMs = (5 + batch.size * 0.05) * Math.exp(0.3 * random.normal());
+    const rows = batch.sizeFor(Number.POSITIVE_INFINITY);
+    const tookMs = (5 + rows * 0.05) * Math.exp(0.3 * random.normal());
     if (tookMs > 20 && i > 1000) exceeded++;
-    batch.observe(batch.size, tookMs);
+    batch.observe(rows, tookMs);
   }
   expect(exceeded / batches).toBeGreaterThan(0.005);
   expect(exceeded / batches).toBeLessThan(0.02);
@@ -48,6 +49,16 @@ describe('is no larger than pays:', () => {
   it('what fits into the cache where more does not', () =>
     expect(settled((rows) => 1 + rows * (rows > 8 ? 1.5 : 1))).toBe(8));
 
+  it('what the engine gains, not what waits for it', () => {
+    const batch = new AdaptiveBatchSize({ budgetMs: 1000, max: 64 });
+    // 5 ms pass before anyone looks at an answer, now and then none.
+    for (let i = 0; i < 1000; i++) {
+      const rows = batch.sizeFor(64);
+      batch.observe(rows, rows + (i % 3) * 5 + 0.1, rows);
+    }
+    expect(batch.size).toBe(4);
+  });
+
   it('finds out again after a while', () => {
     const batch = new AdaptiveBatchSize({ budgetMs: 1000, max: 64 });
     feed(batch, 1000, (rows) => rows);
@@ -57,14 +68,25 @@ describe('is no larger than pays:', () => {
   });
 });
 
-it('grows only by full batches, never beyond the maximum, and never falls below one row', () => {
+it('tries a size only where rows fill it, and does with the best so far meanwhile', () => {
   const batch = new AdaptiveBatchSize({ budgetMs: 10, max: 6 });
-  feed(batch, 8, () => 1);
-  expect(batch.size).toBe(4);
-  for (let i = 0; i < 50; i++) batch.observe(3, 1);
-  expect(batch.size).toBe(4);
+  for (let i = 0; i < 100; i++) batch.observe(1, 1);
+  expect([batch.size, batch.sizeFor(1), batch.sizeFor(2), batch.sizeFor(100)]).toEqual([1, 1, 2, 2]);
+  for (let i = 0; i < 4; i++) batch.observe(2, 1);
+  expect([batch.size, batch.sizeFor(3), batch.sizeFor(4)]).toEqual([2, 2, 4]);
   feed(batch, 50, () => 1);
-  expect(batch.size).toBe(6);
+  expect([batch.size, batch.sizeFor(100)]).toEqual([6, 6]);
+});
+
+it('grows only by full batches, and never falls below one row', () => {
+  const batch = new AdaptiveBatchSize({ budgetMs: 10, max: 8 });
+  feed(batch, 50, () => 1);
+  batch.observe(8, 11);
+  expect(batch.size).toBe(7);
+  for (let i = 0; i < 1000; i++) batch.observe(3, 1);
+  expect(batch.size).toBe(7);
+  feed(batch, 1000, () => 1);
+  expect(batch.size).toBe(8);
   feed(batch, 100, () => 11);
   expect(batch.size).toBe(1);
 });
@@ -93,8 +115,10 @@ it('does not shrink for stalls of the machine, which have nothing to do with the
   const random = new Random(2);
   const batch = new AdaptiveBatchSize({ budgetMs: 50, max: 32 });
   for (let i = 0; i < 2000; i++) {
-    const expectedMs = 10 + batch.size;
-    batch.observe(batch.size, random.uniform() < 0.1 ? 120 : expectedMs, expectedMs);
+    const rows = batch.sizeFor(Number.POSITIVE_INFINITY);
+    const expectedMs = 10 + rows;
+    const tookMs = random.uniform() < 0.1 ? 120 : expectedMs;
+    batch.observe(rows, tookMs, tookMs, expectedMs);
   }
   expect(batch.size).toBe(32);
 });

@@ -37,12 +37,10 @@ export class AdaptiveBatchSize {
   readonly #exceedance: number;
   readonly #backoff: number;
   #size = 1;
-  /** The milliseconds a row of each size tried, while sizes are tried. */
-  #tried: Map<number, number> | undefined = new Map();
-  #trials = 0;
   /** No larger size pays. */
   #enough: number;
-  #batchesSince = 0;
+  #trial: SizeTrial | undefined;
+  #batchesSinceTrial = 0;
 
   constructor(options: AdaptiveBatchSizeOptions) {
     this.max = Math.max(1, Math.floor(options.max));
@@ -50,58 +48,85 @@ export class AdaptiveBatchSize {
     this.#exceedance = options.exceedance ?? 0.01;
     this.#backoff = options.backoff ?? 0.9;
     this.#enough = this.max;
+    this.#trial = new SizeTrial(this.max);
   }
 
-  /** Rows that the next batch may have, at least 1. */
+  /** Rows of a full batch, at least 1. */
   get size(): number {
-    return Math.floor(this.#size);
+    return this.#trial === undefined ? Math.floor(this.#size) : this.#trial.best;
+  }
+
+  /** Rows that the next batch may have where so many wait: a size that is yet to be tried is where they fill it. */
+  sizeFor(waitingRows: number): number {
+    const trial = this.#trial;
+    return trial !== undefined && waitingRows >= trial.size ? trial.size : this.size;
   }
 
   /**
    * Tells how long a batch of `rows` took.
+   * @param computeMs of that inside the engine; all of it unless told. Whether a size pays is seen by this: the rest is
+   * mostly waiting, during which the engine has other work
    * @param expectedMs what batches of so many rows take, where that is known: one that took far longer was held up by
    * the machine, not by its size, and making batches smaller would only cost throughput
    */
-  observe(rows: number, tookMs: number, expectedMs = 0): void {
+  observe(rows: number, tookMs: number, computeMs = tookMs, expectedMs = 0): void {
     if (expectedMs > 0 && tookMs > STALL * expectedMs) return;
     if (tookMs > this.budgetMs) {
       // One row cannot be made fewer: that it was slow (a cold start, a stalled machine) says nothing about batching.
-      if (this.size > 1) this.#settle();
+      if (rows === 1 && this.#trial !== undefined) return;
+      if (this.#trial !== undefined) this.#settle(this.#trial);
       this.#size = Math.max(1, this.#size * this.#backoff);
-    } else if (rows >= this.size) {
-      if (this.#tried === undefined) this.#grow();
-      else this.#try(this.#tried, rows, tookMs);
-    }
+    } else if (this.#trial !== undefined) {
+      if (rows === this.#trial.size) this.#trial.observe(tookMs, computeMs);
+      if (this.#trial.done) this.#settle(this.#trial);
+    } else if (rows >= this.size) this.#grow();
   }
 
   #grow(): void {
     const step = ((1 - this.#backoff) * this.#size * this.#exceedance) / (1 - this.#exceedance);
     this.#size = Math.min(this.#enough, this.#size + step);
-    if (++this.#batchesSince < TRUSTED_BATCHES) return;
-    this.#tried = new Map();
-    this.#size = 1;
+    if (++this.#batchesSinceTrial >= TRUSTED_BATCHES) this.#trial = new SizeTrial(this.max);
   }
 
-  #try(tried: Map<number, number>, rows: number, tookMs: number): void {
-    tried.set(this.size, Math.min(tried.get(this.size) ?? Number.POSITIVE_INFINITY, tookMs / rows));
-    if (++this.#trials < TRIALS) return;
-    this.#trials = 0;
-    if (this.size >= this.max) this.#settle();
-    else this.#size = Math.min(this.max, this.#size * 2);
+  #settle(trial: SizeTrial): void {
+    this.#enough = trial.best;
+    this.#size = trial.best;
+    this.#trial = undefined;
+    this.#batchesSinceTrial = 0;
+  }
+}
+
+/** Finds out which of the sizes 1, 2, 4, … is as large as pays. */
+class SizeTrial {
+  readonly #max: number;
+  /** Milliseconds of the engine for each size that has been tried. */
+  readonly #tried: { readonly size: number; readonly computeMs: number }[] = [];
+  /** What a batch takes besides, at the least: the way to the engine and back. */
+  #handoverMs = Number.POSITIVE_INFINITY;
+  #batches = 0;
+  #fastestMs = Number.POSITIVE_INFINITY;
+  /** That is being tried. */
+  size = 1;
+  /** The one that is as large as pays, of those tried so far. */
+  best = 1;
+  done = false;
+
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Ends the trial: the smallest size that is about as good as the best. */
-  #settle(): void {
-    if (this.#tried === undefined) return;
-    const least = Math.min(...this.#tried.values());
-    for (const [size, msPerRow] of this.#tried) {
-      if (msPerRow > least * ABOUT_AS_LITTLE) continue;
-      this.#enough = size;
-      this.#size = Math.min(this.#size, size);
-      break;
-    }
-    this.#tried = undefined;
-    this.#trials = 0;
-    this.#batchesSince = 0;
+  /** A batch of `size` rows was answered. */
+  observe(tookMs: number, computeMs: number): void {
+    this.#handoverMs = Math.min(this.#handoverMs, tookMs - computeMs);
+    this.#fastestMs = Math.min(this.#fastestMs, computeMs);
+    if (++this.#batches < TRIALS) return;
+    this.#tried.push({ size: this.size, computeMs: this.#fastestMs });
+    const perRow = this.#tried.map(({ size, computeMs }) => (computeMs + this.#handoverMs) / size);
+    const least = Math.min(...perRow);
+    this.best = this.#tried[perRow.findIndex((ms) => ms <= least * ABOUT_AS_LITTLE)]?.size ?? 1;
+    this.#batches = 0;
+    this.#fastestMs = Number.POSITIVE_INFINITY;
+    this.done = this.size >= this.#max;
+    this.size = Math.min(this.#max, this.size * 2);
   }
 }

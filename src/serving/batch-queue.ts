@@ -197,7 +197,10 @@ export class BatchQueue implements Predictor, DispatchQueue {
   dispatch(idleWorkers: number): void {
     const now = this.#options.clock.now();
     // Several free workers share what waits, so that it is done sooner.
-    const wanted = Math.min(this.#size.size, Math.ceil(this.#waitingRows / Math.max(idleWorkers, 1)));
+    const wanted = Math.min(
+      this.#size.sizeFor(this.#waitingRows),
+      Math.ceil(this.#waitingRows / Math.max(idleWorkers, 1)),
+    );
     const segments: Segment[] = [];
     let count = 0;
     while (count < wanted) {
@@ -243,7 +246,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
         startedAt = this.#options.clock.now();
       });
       const tookMs = this.#options.clock.now() - startedAt;
-      this.#size.observe(count, tookMs, this.#time.estimateMs(count));
+      this.#size.observe(count, tookMs, computeMs, this.#time.estimateMs(count));
       this.#time.observe(count, tookMs, this.#options.clock.now());
       this.#options.observer?.batch(count, computeMs);
       this.#scatter(segments, scores, computeMs);
