@@ -26,8 +26,10 @@ export interface AdaptiveBatchSizeOptions {
 const STALL = 2;
 /** Full batches of each size that is tried; the fastest counts, since what disturbs only adds. */
 const TRIALS = 4;
+/** What a batch costs all threads besides, about: taken together, handed over, taken apart. */
+const HANDOVER_MS = 0.1;
 /** A larger batch pays if its rows take less than this share of the time. */
-const ABOUT_AS_LITTLE = 1.03;
+const ABOUT_AS_LITTLE = 1.05;
 /** Full batches after which the sizes are tried anew. */
 const TRUSTED_BATCHES = 20_000;
 
@@ -65,7 +67,7 @@ export class AdaptiveBatchSize {
   /**
    * Tells how long a batch of `rows` took.
    * @param computeMs of that inside the engine; all of it unless told. Whether a size pays is seen by this: the rest is
-   * mostly waiting, during which the engine has other work
+   * mostly waiting, while the engine has other work
    * @param expectedMs what batches of so many rows take, where that is known: one that took far longer was held up by
    * the machine, not by its size, and making batches smaller would only cost throughput
    */
@@ -77,7 +79,7 @@ export class AdaptiveBatchSize {
       if (this.#trial !== undefined) this.#settle(this.#trial);
       this.#size = Math.max(1, this.#size * this.#backoff);
     } else if (this.#trial !== undefined) {
-      if (rows === this.#trial.size) this.#trial.observe(tookMs, computeMs);
+      if (rows === this.#trial.size) this.#trial.observe(computeMs);
       if (this.#trial.done) this.#settle(this.#trial);
     } else if (rows >= this.size) this.#grow();
   }
@@ -101,8 +103,6 @@ class SizeTrial {
   readonly #max: number;
   /** Milliseconds of the engine for each size that has been tried. */
   readonly #tried: { readonly size: number; readonly computeMs: number }[] = [];
-  /** What a batch takes besides, at the least: the way to the engine and back. */
-  #handoverMs = Number.POSITIVE_INFINITY;
   #batches = 0;
   #fastestMs = Number.POSITIVE_INFINITY;
   /** That is being tried. */
@@ -116,12 +116,11 @@ class SizeTrial {
   }
 
   /** A batch of `size` rows was answered. */
-  observe(tookMs: number, computeMs: number): void {
-    this.#handoverMs = Math.min(this.#handoverMs, tookMs - computeMs);
+  observe(computeMs: number): void {
     this.#fastestMs = Math.min(this.#fastestMs, computeMs);
     if (++this.#batches < TRIALS) return;
     this.#tried.push({ size: this.size, computeMs: this.#fastestMs });
-    const perRow = this.#tried.map(({ size, computeMs }) => (computeMs + this.#handoverMs) / size);
+    const perRow = this.#tried.map(({ size, computeMs }) => (computeMs + HANDOVER_MS) / size);
     const least = Math.min(...perRow);
     this.best = this.#tried[perRow.findIndex((ms) => ms <= least * ABOUT_AS_LITTLE)]?.size ?? 1;
     this.#batches = 0;
