@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from './random.ts';
+import { Random, seedOf } from './random.ts';
 
 describe('Random', () => {
   it('gives the same stream for the same seed and another for another', () => {
@@ -27,4 +27,14 @@ describe('Random', () => {
     expect(items).not.toEqual([...items].sort((a, b) => a - b));
     expect([...items].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
   });
+});
+
+// mmh3.hash(struct.pack('<3q', 1, 2, 3), 0, signed=False) and so on, of the Python package mmh3.
+it.each([
+  [[0], 1669671676],
+  [[1, 2, 3], 836306054],
+  [[3, 2, 1], 2918068761],
+  [[2 ** 40 + 7, -1], 809252808],
+])('seedOf(%j) is the MurmurHash3 of the keys', (keys, expected) => {
+  expect(seedOf(...keys)).toBe(expected);
 });

@@ -81,3 +81,25 @@ export class Random {
     return items;
   }
 }
+
+/**
+ * A seed that depends on every key and on their order, so that each (seed, epoch, image) has a stream of its own:
+ * MurmurHash3 (x86, 32 bits) of the keys as 64-bit integers, little-endian.
+ *
+ * @param keys safe integers
+ */
+export function seedOf(...keys: readonly number[]): number {
+  let hash = 0;
+  for (const key of keys) {
+    for (const word of [key | 0, Math.floor(key / 2 ** 32) | 0]) {
+      let mixed = Math.imul(word, 0xcc9e2d51);
+      mixed = Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+      hash ^= mixed;
+      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+    }
+  }
+  hash ^= keys.length * 8;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
