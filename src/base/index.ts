@@ -1,4 +1,5 @@
 export * from './atomic-file.ts';
+export * from './buffer-pool.ts';
 export * from './cancellation.ts';
 export * from './clock.ts';
 export * from './errors.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedDir } from '../../test/shared.ts';
 import { SMALL_SHAPE, SMALL_SIZE, writeSmallModel } from '../../test/small-models.ts';
-import type { BufferPool } from './buffer-pool.ts';
+import type { BufferPool } from '../base/index.ts';
 import { Engine, type LoadedModel } from './engine.ts';
 import type { TensorData } from './tensor-data.ts';
 

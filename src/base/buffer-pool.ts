@@ -14,8 +14,13 @@ export class BufferPool {
   }
 
   /** `length` floats whose contents are undefined. */
-  float32(length: number): Float32Array {
+  float32(length: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.#take(length * 4), 0, length);
+  }
+
+  /** `length` bytes whose contents are undefined. */
+  uint8(length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#take(length), 0, length);
   }
 
   /** Gives back a buffer that nobody reads any more. Buffers of other sizes are dropped. */
