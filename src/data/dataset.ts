@@ -7,6 +7,7 @@ import { resizePixels } from './decode-image.ts';
 import { DecodePool } from './decode-pool.ts';
 import { PixelCache } from './pixel-cache.ts';
 import {
+  checkImageShape,
   type ImageShape,
   normalizationTables,
   normalizeInto,
@@ -54,6 +55,13 @@ export interface Dataset {
    * @throws {SkeinError} 'corrupt' once more than 1 % of the images have turned out to be unreadable
    */
   batches(pre: Preprocessing, batchSize: number, options?: BatchOptions): AsyncIterable<Batch>;
+  /**
+   * C×H×W bytes of every readable one of these images, decoded where that was not done before. They may be the cache's: not
+   * to be changed, nor transferred.
+   *
+   * @throws {SkeinError} as {@link batches}
+   */
+  pixels(indices: ArrayLike<number>, shape: ImageShape): Promise<ReadonlyMap<number, Uint8Array>>;
   close(): Promise<void>;
 }
 
@@ -140,6 +148,14 @@ export class LoadedDataset implements Dataset {
       next?.catch(() => {});
       if (batch.count > 0) yield batch;
     }
+  }
+
+  async pixels(indices: ArrayLike<number>, shape: ImageShape): Promise<ReadonlyMap<number, Uint8Array>> {
+    checkImageShape(shape);
+    return this.#pixels(
+      Uint32Array.from(indices, (index) => this.#checked(index)),
+      shape,
+    );
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,17 @@
+export { AugmentPool, type AugmentPoolOptions, type ImageToAugment } from './augment/augment-pool.ts';
+export { type Augmentation, augmentInto, checkAugmentation } from './augment/augmentation.ts';
+export type { ColorJitter } from './augment/color-jitter.ts';
+export { checkLabels } from './check-labels.ts';
 export type { Batch, BatchOptions, Dataset } from './dataset.ts';
 export { decodeImage, type RgbImage } from './decode-image.ts';
 export { type DecodedBatch, type DecodedPixels, DecodePool, type DecodePoolOptions } from './decode-pool.ts';
 export { type OpenOptions, openData } from './open-data.ts';
 export { checkPreprocessing, type ImageShape, type Preprocessing } from './preprocessing.ts';
+export {
+  balancedSampler,
+  halfPositiveSampler,
+  inverseFrequencyWeights,
+  type Sampler,
+  shuffledSampler,
+} from './samplers.ts';
+export { batchCount, type TrainingBatch, type TrainingOptions, trainingBatches } from './training-batches.ts';

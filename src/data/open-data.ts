@@ -1,6 +1,7 @@
 /** From what the user writes after `--data` to labelled images. */
 import { readdir, stat } from 'node:fs/promises';
 import { asSkeinError, SkeinError } from '../base/index.ts';
+import { checkLabels } from './check-labels.ts';
 import { cifarSource } from './cifar-source.ts';
 import { type Dataset, LoadedDataset } from './dataset.ts';
 import { folderSource } from './folder-source.ts';
@@ -46,6 +47,7 @@ export async function openData(source: string, options: OpenOptions = {}): Promi
   });
   const size = examples.labels.length;
   if (size === 0) throw new SkeinError('invalid-argument', `Cannot read data '${source}': expected images, found none`);
+  checkLabels(`Cannot read data '${source}'`, examples.labels, examples.classNames.length, examples.name);
   if (limit !== undefined && limit < size) {
     examples = selectExamples(examples, stratifiedSample(examples.labels, limit, seed));
   }
