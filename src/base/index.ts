@@ -4,6 +4,7 @@ export * from './cancellation.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './nearest-name.ts';
+export * from './parameters.ts';
 export * from './random.ts';
 export * from './statistics.ts';
 export { skeinVersion } from './version.ts';

@@ -1,15 +1,6 @@
 /** What the zoo knows of a family of networks: its parameters, its sizes that have a name, and how it is built. */
+import type { Parameter } from '../base/index.ts';
 import type { GraphBuilder, Initialization } from '../ops/index.ts';
-
-/** A number that sizes of a family differ by. */
-export interface Parameter {
-  /** For help texts: 'layers', 'multiplies the channels'. */
-  readonly about: string;
-  /** Without one it must be given. */
-  readonly default?: number;
-  /** What it may be: one of a list, or `from`, `from + step`, …; any number above 0 where absent. */
-  readonly values?: readonly number[] | { readonly from: number; readonly step: number };
-}
 
 export interface Family<Key extends string = string> {
   /** For people, with its source. */

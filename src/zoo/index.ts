@@ -1,4 +1,5 @@
+export type { Parameter } from '../base/index.ts';
 export * from './build-architecture.ts';
-export type { Family, Parameter } from './family.ts';
+export type { Family } from './family.ts';
 export * from './parse-architecture.ts';
 export * from './zoo-table.ts';

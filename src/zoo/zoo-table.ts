@@ -1,7 +1,7 @@
 /** What the zoo has, for help texts. */
+import type { Parameter } from '../base/index.ts';
 import { costOf } from '../ops/index.ts';
 import { type ArchitectureOptions, buildArchitecture } from './build-architecture.ts';
-import type { Parameter } from './family.ts';
 import { parseArchitecture, zooNames } from './parse-architecture.ts';
 
 export interface ZooEntry {
