@@ -147,6 +147,7 @@ async function accuracy(model: Model, engine: Engine, split: string): Promise<nu
     for (let i = 0; i < count; i++) if (argmax(logits, i * CLASSES, CLASSES) === labels[i]) right++;
   }
   await loaded.unload();
+  await data.close();
   return right / data.size;
 }
 
@@ -160,6 +161,7 @@ try {
     }
     const data = await openData('shapes', { split: 'train', limit: recipe.images });
     const model = await train(name, recipe, data, engine);
+    await data.close();
     await writeModel(model, `models/shapes-${name}.onnx`);
     console.log(`${name}: ${((await accuracy(model, engine, 'val')) * 100).toFixed(1)} % of 'val'`);
   }

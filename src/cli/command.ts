@@ -111,7 +111,7 @@ export function withData(command: Command): Command {
   return command
     .requiredOption(
       '--data <source>',
-      "labelled images: a folder [split/]class/*.jpg|png, a .tar or .tar.gz of the same, CIFAR binary files, IDX files, or 'shapes'",
+      "labelled images: a folder [split/]class/*.jpg|png, a .tar or .tar.gz of the same, CIFAR binary files, IDX files, or 'shapes' (drawn; with options shapes:classes=100,light=0.5,noise=0.5,blur=0.5,newclass=0.1,mix=1)",
     )
     .option('--split <name>', 'the part of the data to use, where it has several')
     .option('--limit <n>', 'use a sample of so many images', wholeNumber(1))

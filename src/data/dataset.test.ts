@@ -130,3 +130,41 @@ describe('unreadable images', () => {
     });
   });
 });
+
+it('images that are made on other threads are asked for by the batch, once, and their maker is closed', async () => {
+  const asked: (readonly number[])[] = [];
+  let closed = 0;
+  dataset = new LoadedDataset(
+    {
+      classNames: ['a'],
+      labels: new Int32Array(10),
+      images: {
+        kind: 'pixels',
+        shape: [1, 8, 8],
+        pixels: () => expect.unreachable(),
+        async make(indices) {
+          asked.push(indices);
+          return indices.map((i) => new Uint8Array(64).fill(i));
+        },
+      },
+      name: (i) => `image ${i}`,
+      close: async () => void closed++,
+    },
+    { source: 'x', split: undefined, splits: [] },
+  );
+  for (let round = 0; round < 2; round++) {
+    expect(greys(await collect(dataset.batches(pre, 4)))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }
+  expect(asked).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+    [8, 9],
+  ]);
+  expect([...(await dataset.pixels([3, 3, 9], [1, 4, 4])).entries()]).toEqual([
+    [3, new Uint8Array(16).fill(3)],
+    [9, new Uint8Array(16).fill(9)],
+  ]);
+  await expect(dataset.pixels([10], [1, 8, 8])).rejects.toMatchObject({ code: 'not-found' });
+  await dataset.close();
+  expect(closed).toBe(1);
+});

@@ -159,7 +159,7 @@ export class LoadedDataset implements Dataset {
   }
 
   async close(): Promise<void> {
-    await this.#pool?.close();
+    await Promise.all([this.#pool?.close(), this.#examples.close?.()]);
   }
 
   async #load(indices: Uint32Array, first: number, pre: Preprocessing, tables: Float32Array): Promise<Batch> {
@@ -188,8 +188,9 @@ export class LoadedDataset implements Dataset {
     if (images.kind === 'files') await this.#decode(images, missing, shape, pixels);
     else {
       const same = images.shape.every((side, i) => side === shape[i]);
-      for (const index of missing) {
-        const own = images.pixels(index);
+      const made = missing.length === 0 ? undefined : await images.make?.(missing);
+      for (const [i, index] of missing.entries()) {
+        const own = made?.[i] ?? images.pixels(index);
         pixels.set(index, same ? own : await resizePixels(own, images.shape, shape));
       }
     }

@@ -256,6 +256,18 @@ describe('options', () => {
   });
 });
 
+it('shapes with options are drawn so, and what they do not take is refused', async () => {
+  const dataset = await open('shapes:classes=100,newclass=0.5', { split: 'val', limit: 30 });
+  expect(dataset).toMatchObject({ source: 'shapes:classes=100,newclass=0.5', size: 30, skipped: 0 });
+  expect(dataset.classNames).toHaveLength(101);
+  const found = await contents(dataset, 32);
+  expect(found.map(([, label]) => label)).toEqual([...dataset.labels]);
+  await expect(open('shapes:lihgt=1')).rejects.toMatchObject({
+    code: 'invalid-argument',
+    message: expect.stringContaining("(did you mean 'light'?), received 'lihgt=1'"),
+  });
+});
+
 describe.skipIf(sharedDir === undefined)('CIFAR-10 as JPEGs (needs ../shared)', () => {
   it('has 2,000 images in val, all readable, with the mean colour of CIFAR-10', async () => {
     const dataset = await open(join(sharedDir as string, 'data/cifar10-jpeg/val.tar'), { threads: 2 });

@@ -6,7 +6,8 @@ import { cifarSource } from './cifar-source.ts';
 import { type Dataset, LoadedDataset } from './dataset.ts';
 import { folderSource } from './folder-source.ts';
 import { idxSource } from './idx-source.ts';
-import { shapesSource } from './shapes-source.ts';
+import { isShapes, parseShapes } from './shapes/shapes-options.ts';
+import { shapesSource } from './shapes/shapes-source.ts';
 import { type Source, selectExamples } from './source.ts';
 import { stratifiedSample } from './stratified-sample.ts';
 import { tarSource } from './tar-source.ts';
@@ -26,7 +27,7 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a data source: `shapes`, a folder of `class/image` or `split/class/image`, a `.tar` or `.tar.gz` of the same, or
+ * Opens a data source: `shapes` (perhaps with options, see `ShapesOptions`), a folder of `class/image` or `split/class/image`, a `.tar` or `.tar.gz` of the same, or
  * a folder of CIFAR-10/100 binary files or IDX files.
  *
  * @throws {SkeinError} 'not-found' where there is no such source or split, 'corrupt' where it is damaged,
@@ -40,7 +41,7 @@ export async function openData(source: string, options: OpenOptions = {}): Promi
   if (!Number.isSafeInteger(seed)) {
     throw new SkeinError('invalid-argument', `seed: expected a whole number, received ${seed}`);
   }
-  const found = await findSource(source, limit, seed);
+  const found = await findSource(source, options);
   const split = chooseSplit(source, found.splits, options);
   let examples = await found.open(split).catch((error: unknown) => {
     throw asSkeinError(error, 'invalid-argument', `Cannot open data '${source}'`);
@@ -60,9 +61,12 @@ export async function openData(source: string, options: OpenOptions = {}): Promi
   });
 }
 
-async function findSource(source: string, limit: number | undefined, seed: number): Promise<Source> {
+async function findSource(source: string, { limit, seed = 0, threads }: OpenOptions): Promise<Source> {
   // Drawn images come in a fair order, so the first ones are as good a sample as any; and there are always more.
-  if (source === 'shapes') return shapesSource({ seed, ...(limit !== undefined && { count: limit }) });
+  if (isShapes(source)) {
+    const draw = { seed, ...(limit !== undefined && { count: limit }), ...(threads !== undefined && { threads }) };
+    return shapesSource(draw, parseShapes(source));
+  }
   const subject = `Cannot open data '${source}'`;
   const stats = await stat(source).catch((error: unknown) => {
     const code = (error as NodeJS.ErrnoException).code;

@@ -15,6 +15,8 @@ export interface Examples {
   readonly images: ImageFiles | ImagePixels;
   /** Image i for messages: a path, or a place in a file. */
   name(i: number): string;
+  /** Ends what makes the images, where there is something. */
+  close?(): Promise<void>;
 }
 
 /** Images as files that have to be decoded. */
@@ -31,6 +33,8 @@ export interface ImagePixels {
   readonly shape: ImageShape;
   /** C×H×W bytes. */
   pixels(i: number): Uint8Array;
+  /** Many at once on other threads, where making them takes time. */
+  make?(indices: readonly number[]): Promise<Uint8Array[]>;
 }
 
 /** `examples` reduced to these indices, in this order. */
@@ -43,7 +47,13 @@ export function selectExamples(examples: Examples, indices: ArrayLike<number>): 
     images:
       images.kind === 'files'
         ? { kind: 'files', bytes: (i) => images.bytes(at(i)), read: (i) => images.read(at(i)) }
-        : { kind: 'pixels', shape: images.shape, pixels: (i) => images.pixels(at(i)) },
+        : {
+            kind: 'pixels',
+            shape: images.shape,
+            pixels: (i) => images.pixels(at(i)),
+            ...(images.make !== undefined && { make: (of) => images.make?.(of.map(at)) ?? Promise.resolve([]) }),
+          },
     name: (i) => examples.name(at(i)),
+    ...(examples.close !== undefined && { close: () => examples.close?.() ?? Promise.resolve() }),
   };
 }

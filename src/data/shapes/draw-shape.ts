@@ -2,8 +2,9 @@
  * Draws one labelled image: a shape of varied colour, size, place, rotation and proportion on a shaded background, with
  * clutter behind and thin things in front, under noise. The same stream gives the same bytes on every machine.
  */
-import type { Random } from '../base/index.ts';
-import { OUTLINES, type Outline } from './shape-outlines.ts';
+import type { Random } from '../../base/index.ts';
+import { blurPlanes } from './blur-planes.ts';
+import type { Outline } from './shape-outlines.ts';
 
 type Range = readonly [low: number, high: number];
 
@@ -26,6 +27,15 @@ export interface ShapeStyle {
   readonly light: Range;
   /** Standard deviation of each byte. */
   readonly noise: Range;
+  /** In pixels, see `blurPlanes`. */
+  readonly blur: number;
+}
+
+/** What an image shows. */
+export interface Drawn {
+  readonly outline: Outline;
+  /** Of its colour, in degrees; any colour of the style where absent. */
+  readonly hue?: number;
 }
 
 /** Chosen so that a small and a big network clearly differ, and the big one still errs. */
@@ -40,11 +50,10 @@ export const DEFAULT_STYLE: ShapeStyle = {
   piecesInFront: [0, 2],
   light: [0.7, 1.1],
   noise: [0.01, 0.06],
+  blur: 0,
 };
 
 export const SHAPE_SIDE = 32;
-
-export const SHAPE_NAMES = Object.keys(OUTLINES);
 
 type Colour = readonly [red: number, green: number, blue: number];
 
@@ -61,21 +70,19 @@ const ANY: Range = [0.05, 0.95];
 /** No outline reaches further from its origin. */
 const MOST_REACH = 1.6;
 
-/**
- * @param label index in {@link SHAPE_NAMES}
- * @returns 3×32×32 bytes
- */
-export function drawShape(random: Random, label: number, style: ShapeStyle = DEFAULT_STYLE): Uint8Array {
+/** @returns 3×32×32 bytes */
+export function drawShape(random: Random, drawn: Drawn, style: ShapeStyle = DEFAULT_STYLE): Uint8Array {
   const canvas = new Float32Array(3 * SHAPE_SIDE * SHAPE_SIDE);
   const background = colour(random, style.ground);
   paint(canvas, random, background, within(random, style.shading), WHOLE, () => 1);
   for (let left = count(random, style.piecesBehind); left > 0; left--) drawPiece(canvas, random, style);
-  drawOutline(canvas, random, Object.values(OUTLINES)[label] as Outline, background, style);
+  drawOutline(canvas, random, drawn, background, style);
   for (let left = count(random, style.piecesInFront); left > 0; left--) drawLine(canvas, random, 0.6, 1.2);
-  return develop(canvas, random, style);
+  return develop(blurPlanes(canvas, SHAPE_SIDE, style.blur), random, style);
 }
 
-function drawOutline(canvas: Float32Array, random: Random, outline: Outline, ground: Colour, style: ShapeStyle): void {
+function drawOutline(canvas: Float32Array, random: Random, drawn: Drawn, ground: Colour, style: ShapeStyle): void {
+  const { outline, hue } = drawn;
   const radius = within(random, style.radius) * SHAPE_SIDE;
   const margin = radius * 0.85;
   const centreX = random.uniform(margin, SHAPE_SIDE - margin);
@@ -83,8 +90,9 @@ function drawOutline(canvas: Float32Array, random: Random, outline: Outline, gro
   const [cos, sin] = direction(random);
   const [alongX, alongY] = direction(random);
   const stretch = Math.sqrt(within(random, style.stretch));
-  let fill = colour(random, style.fill);
-  while (distance(fill, ground) < style.contrast) fill = colour(random, style.fill);
+  const choose = () => (hue === undefined ? colour(random, style.fill) : colourOfHue(random, hue));
+  let fill = choose();
+  while (distance(fill, ground) < style.contrast) fill = choose();
   const reach: Area = { x: centreX, y: centreY, radius: radius * stretch * MOST_REACH + 1 };
   paint(canvas, random, fill, within(random, style.shading), reach, (x, y) => {
     const dx = (x - centreX) / radius;
@@ -177,6 +185,18 @@ function develop(canvas: Float32Array, random: Random, style: ShapeStyle): Uint8
 
 function colour(random: Random, channels: Range): Colour {
   return [within(random, channels), within(random, channels), within(random, channels)];
+}
+
+/** A clear colour within 10 degrees of a hue, by the formula of HSV: value - value × saturation × (0 to 1 by the hue). */
+function colourOfHue(random: Random, hue: number): Colour {
+  const sixths = (hue + random.uniform(-10, 10)) / 60 + 6;
+  const saturation = random.uniform(0.6, 1);
+  const value = random.uniform(0.65, 1);
+  const channel = (turn: number) => {
+    const at = (turn + sixths) % 6;
+    return value - value * saturation * Math.max(0, Math.min(at, 4 - at, 1));
+  };
+  return [channel(5), channel(3), channel(1)];
 }
 
 function distance(a: Colour, b: Colour): number {

@@ -20,6 +20,12 @@ export const OUTLINES: Readonly<Record<string, Outline>> = {
   triangle: regularPolygon(3, -1 / 2, Math.sqrt(3) / 2, 1.2),
 };
 
+/** None of the ten: an arrow, a shaft of 1 × 0.56 behind a head of 1.1 × 1.7. */
+export const NEW_OUTLINE: Outline = (x, y) => {
+  const beyondEdge = (0.85 * x + 1.1 * Math.abs(y) - 0.85 * 1.1) / Math.sqrt(0.85 ** 2 + 1.1 ** 2);
+  return Math.min(Math.max(beyondEdge, -x), box(x + 0.45, y, 0.55, 0.28));
+};
+
 function length(x: number, y: number): number {
   return Math.sqrt(x * x + y * y);
 }

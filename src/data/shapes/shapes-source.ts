@@ -1,60 +1,61 @@
 /**
- * `shapes`: labelled images drawn on the fly, for whoever has no data at hand. Image i of a split depends on the seed,
- * the split and i alone, and no two images of a seed share a random stream, so the splits are disjoint.
+ * `shapes`: labelled images drawn on the fly, for whoever has no data at hand, and for what needs data that drifts. They
+ * are drawn on threads.
  */
-import { Random, SkeinError } from '../base/index.ts';
-import { DEFAULT_STYLE, drawShape, SHAPE_NAMES, SHAPE_SIDE, type ShapeStyle } from './draw-shape.ts';
-import type { Source } from './source.ts';
+import { SkeinError } from '../../base/index.ts';
+import type { Source } from '../source.ts';
+import { SHAPE_SIDE } from './draw-shape.ts';
+import { shapeClasses } from './shape-classes.ts';
+import { shapeLabels } from './shape-labels.ts';
+import { ShapePool } from './shape-pool.ts';
+import { drawerOf, MOST_IMAGES, type ShapeSet, streamOf } from './shape-set.ts';
+import { driftedStyle, parseShapes, type ShapesOptions } from './shapes-options.ts';
 
-export interface ShapesOptions {
+export interface DrawOptions {
   readonly seed?: number;
   /** How many images a split has; 10,000 of `train` and 2,000 each of `val` and `test` unless told. */
   readonly count?: number;
-  readonly style?: ShapeStyle;
+  /** Threads that draw; one a core unless told. */
+  readonly threads?: number;
 }
 
 const DEFAULT_COUNTS: Readonly<Record<string, number>> = { test: 2000, train: 10_000, val: 2000 };
-/** Images a split can have; three splits and their order of labels fit in 32 bits. */
-const MOST = 2 ** 24;
 
-export function shapesSource(options: ShapesOptions = {}): Source {
-  const { seed = 0, style = DEFAULT_STYLE } = options;
+export function shapesSource(options: DrawOptions = {}, shapes: ShapesOptions = parseShapes('shapes')): Source {
+  const { seed = 0 } = options;
+  const { classes, newclass, mix } = shapes;
   const splits = Object.keys(DEFAULT_COUNTS);
-  // XOR with a constant maps different keys to different seeds.
-  const secret = new Random(seed).uint32();
-  const stream = (part: number, index: number) => new Random(((part * MOST + index) ^ secret) >>> 0);
   return {
     splits,
     async open(split) {
       const part = splits.indexOf(split ?? '');
       const size = options.count ?? (DEFAULT_COUNTS[split ?? ''] as number);
-      if (size > MOST) {
+      if (size > MOST_IMAGES) {
         throw new SkeinError(
           'invalid-argument',
-          `Cannot draw shapes: expected at most ${MOST} images, received ${size}`,
+          `Cannot draw shapes: expected at most ${MOST_IMAGES} images, received ${size}`,
         );
       }
-      const labels = balancedLabels(size, stream(splits.length + part, 0));
+      const set: ShapeSet = { seed, part, classes, newClass: newclass > 0, style: driftedStyle(shapes) };
+      // Streams beyond those of the images.
+      const random = streamOf(seed, splits.length + part, 0);
+      const newcomers = streamOf(seed, 2 * splits.length + part, 0);
+      const labels = shapeLabels(size, { classes, newclass, mix }, random, newcomers);
+      const label = (i: number) => labels[i] as number;
+      const draw = drawerOf(set);
+      const pool = new ShapePool(options.threads);
       return {
-        classNames: SHAPE_NAMES,
+        classNames: shapeClasses(classes, set.newClass).map(({ name }) => name),
         labels,
         images: {
           kind: 'pixels',
           shape: [3, SHAPE_SIDE, SHAPE_SIDE],
-          pixels: (i) => drawShape(stream(part, i), labels[i] as number, style),
+          pixels: (i) => draw(i, label(i)),
+          make: (indices) => pool.draw(set, indices, indices.map(label)),
         },
         name: (i) => `shapes ${split} ${i}`,
+        close: () => pool.close(),
       };
     },
   };
-}
-
-/** Every class once in each run of as many images as there are classes, so that any first part is balanced as well. */
-function balancedLabels(size: number, random: Random): Int32Array {
-  const labels = new Int32Array(size);
-  const classes = SHAPE_NAMES.map((_, label) => label);
-  for (let i = 0; i < size; i += classes.length) {
-    labels.set(random.shuffle(classes).slice(0, size - i), i);
-  }
-  return labels;
 }
