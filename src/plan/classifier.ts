@@ -4,10 +4,10 @@
  * preprocessing and no labels.
  */
 import { stat } from 'node:fs/promises';
-import { SkeinError } from '../base/index.ts';
+import { type BufferPool, SkeinError } from '../base/index.ts';
 import type { ImageShape } from '../data/index.ts';
 import { readModel } from '../onnx/index.ts';
-import type { BufferPool, Engine, LoadedModel, TensorInfo } from '../runtime/index.ts';
+import type { Engine, LoadedModel, TensorInfo } from '../runtime/index.ts';
 import { elementCount, formatShape } from '../tensor/index.ts';
 import type { ScoreScale } from './predictor.ts';
 import { scoreScaleOf } from './score-scale.ts';

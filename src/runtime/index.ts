@@ -1,4 +1,3 @@
-export { BufferPool } from '../base/index.ts';
 export { cpuQuota, usableCores } from './cores.ts';
 export { Engine, type EngineOptions, type LoadedModel, type RunResult } from './engine.ts';
 export type { LayerTiming } from './profile.ts';

@@ -2,9 +2,10 @@
  * The data plane: finds the model that a request means, checks it, has it answered, and says what it costs. Every
  * protocol goes through here; none is known here.
  */
+
+import type { BufferPool } from '../base/index.ts';
 import { type Clock, SkeinError } from '../base/index.ts';
 import { argmax, probabilitiesOf, type Scores } from '../plan/index.ts';
-import type { BufferPool } from '../runtime/index.ts';
 import { DEFAULT_PRIORITY, PRIORITY_LEVELS } from './batch-queue.ts';
 import type { DeployedModel } from './deployed-model.ts';
 import type { ServerMetrics } from './metrics.ts';
