@@ -26,8 +26,8 @@ export interface GradientCase {
   readonly tolerance?: number;
   /** A value of input `i`; normally distributed unless told. Keep away from kinks by more than the step. */
   readonly draw?: (random: Random, input: number) => number;
-  /** Whether the first dimension of every checked input is given as a symbol, known only when it runs. */
-  readonly symbolicBatch?: boolean;
+  /** Whether the first dimension of every checked input, or of these, is given as a symbol, known only when it runs. */
+  readonly symbolicBatch?: boolean | readonly number[];
   readonly seed?: number;
 }
 
@@ -43,7 +43,8 @@ export async function checkGradient(of: GradientCase): Promise<void> {
     if (input === null) return '';
     if (input instanceof Tensor) return builder.constant(input);
     const name = `x${i}`;
-    builder.input(name, dtype, of.symbolicBatch ? ['batch', ...input.slice(1)] : input);
+    const symbolic = typeof of.symbolicBatch === 'object' ? of.symbolicBatch.includes(i) : of.symbolicBatch === true;
+    builder.input(name, dtype, symbolic ? ['batch', ...input.slice(1)] : input);
     checked.push({
       name,
       dims: input,

@@ -1,5 +1,6 @@
 export type { BuilderOptions } from './base-builder.ts';
 export type * from './builder-options.ts';
+export { windowOf } from './convolution.ts';
 export * from './cost.ts';
 export * from './dims.ts';
 export * from './graph-builder.ts';
