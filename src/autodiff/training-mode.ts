@@ -8,7 +8,7 @@ import { describeNode, type Model, makeNode, type Node, Tensor } from '../graph/
 import { OpContext } from '../ops/index.ts';
 import type { GradientRule } from './gradient-rule.ts';
 import { GraphWriter } from './graph-writer.ts';
-import { batchNormByBatch, batchStatistics } from './rules/normalization.ts';
+import { batchNormByBatch, batchStatistics } from './rules/batch-normalization.ts';
 import { Terms } from './terms.ts';
 
 export interface TrainingMode {

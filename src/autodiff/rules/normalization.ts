@@ -1,92 +1,163 @@
-/** Gradients of the normalisations. */
+/**
+ * Gradients of the normalisations: with n = (x − mean)/σ over some axes and the gradient dn,
+ * dx = (dn − mean(dn) − n · mean(dn · n)) / σ (Ba et al. 2016, "Layer Normalization").
+ */
 import type { GradientContext, GradientRule } from '../gradient-rule.ts';
 import type { Terms } from '../terms.ts';
+import { batchNorm } from './batch-normalization.ts';
 
-export interface BatchStatistics {
-  /** [C] */
-  readonly mean: string;
-  /** [C], of the population: divided by the count. */
-  readonly variance: string;
-  /** Elements of each channel, a scalar of the type of `x`. */
-  readonly count: string;
+interface Normalised {
+  /** n */
+  readonly value: string;
+  /** 1/σ, with ones for the axes. */
+  readonly inverse: string;
+  readonly axes: readonly number[];
+  /** Whether the mean was taken off. */
+  readonly centred: boolean;
 }
 
-/** Mean and variance of each channel of x [N, C, …] over everything else. */
-export function batchStatistics(t: Terms, x: string): BatchStatistics {
-  const axes = othersThanChannel(t, x);
-  const mean = t.reduceMean(x, axes, false);
-  const centred = t.sub(x, perChannel(t, mean, x));
-  const variance = t.reduceMean(t.mul(centred, centred), axes, false);
-  const count = t.div(t.cast(t.op('Size', [x]), t.dtype(x)), t.scalar(t.size(x, 1), x));
-  return { mean, variance, count };
+/** x normalised over `axes`, to mean 0 unless told. */
+function normalised(t: Terms, x: string, axes: readonly number[], epsilon: number, centre = true): Normalised {
+  const centred = centre ? t.sub(x, t.reduceMean(x, axes)) : x;
+  const variance = t.reduceMean(t.mul(centred, centred), axes);
+  const inverse = t.op('Reciprocal', [t.op('Sqrt', [t.add(variance, t.scalar(epsilon, x))])]);
+  return { value: t.mul(centred, inverse), inverse, axes, centred: centre };
 }
 
-/**
- * Batch normalisation whose mean and variance (inputs 3 and 4) are those of x itself (Ioffe and Szegedy 2015, section 3):
- * dx = γ/σ · (dy − mean(dy) − x̂ · mean(dy · x̂)), which takes in the way through the statistics.
- */
-export const batchNormByBatch: GradientRule = (g) => {
-  const { t, dy } = g;
+/** The gradient by x from that by the normalised values. */
+function throughNormalised(t: Terms, { value, inverse, axes, centred }: Normalised, dn: string): string {
+  const along = t.mul(value, t.reduceMean(t.mul(dn, value), axes));
+  const rest = centred ? t.sub(dn, t.reduceMean(dn, axes)) : dn;
+  return t.mul(t.sub(rest, along), inverse);
+}
+
+/** The axes from the attribute `axis` on. */
+function trailingAxes({ op, t, x }: GradientContext): number[] {
+  const rank = t.rank(x(0));
+  const first = op.axisOf(op.int('axis', -1), rank);
+  return Array.from({ length: rank - first }, (_, i) => first + i);
+}
+
+/** y = n · scale + B over the axes from `axis` on; also of RMSNormalization, which leaves the mean and has no B. */
+const trailing =
+  (centre: boolean): GradientRule =>
+  (g) => {
+    const { t, dy, op } = g;
+    if (g.optionalDy(1) !== undefined || g.optionalDy(2) !== undefined) {
+      t.refuse('the loss depends on its mean or deviation');
+    }
+    const n = normalised(t, g.x(0), trailingAxes(g), op.float('epsilon', 1e-5), centre);
+    return g.each(
+      () => throughNormalised(t, n, t.mul(dy, g.x(1))),
+      () => t.unbroadcast(t.mul(dy, n.value), g.x(1)),
+      () => t.unbroadcast(dy, g.x(2)),
+    );
+  };
+
+/** [C] as [C, 1, …], so that it broadcasts along the channels of a value of rank `rank`. */
+function perChannel(t: Terms, values: string, rank: number): string {
+  return t.reshape(values, [-1, ...Array.from({ length: rank - 2 }, () => 1)]);
+}
+
+const spatialAxes = (rank: number): number[] => Array.from({ length: rank - 2 }, (_, i) => i + 2);
+
+/** Each channel of each image by itself, then scale and shift by channel. */
+const instanceNorm: GradientRule = (g) => {
+  const { t, dy, op } = g;
+  const rank = t.rank(g.x(0));
+  const n = normalised(t, g.x(0), spatialAxes(rank), op.float('epsilon', 1e-5));
+  const others = [0, ...spatialAxes(rank)];
+  return g.each(
+    () => throughNormalised(t, n, t.mul(dy, perChannel(t, g.x(1), rank))),
+    () => t.reduceSum(t.mul(dy, n.value), others, false),
+    () => t.reduceSum(dy, others, false),
+  );
+};
+
+/** Groups of channels of each image (Wu and He 2018); scale and shift by channel, before opset 21 by group. */
+const groupNorm: GradientRule = (g) => {
+  const { t, dy, op } = g;
   const x = g.x(0);
-  const axes = othersThanChannel(t, x);
-  const centred = t.sub(x, perChannel(t, g.x(3), x));
-  const inverse = inverseDeviation(g);
-  const product = t.mul(dy, centred);
+  const groups = op.optionalInt('num_groups') ?? t.refuse('it needs the attribute num_groups');
+  const byChannel = t.size(g.x(1), 0) === t.size(x, 1);
+  const sizes = t.dims(x).slice(2);
+  const channels = t.size(x, 1) / groups;
+  // [N, G, C / G, positions]: groups or channels are then axes of their own.
+  const apart = (value: string): string => t.reshape(value, [0, groups, channels, -1]);
+  const grouped = apart(x);
+  const n = normalised(t, grouped, [2, 3], op.float('epsilon', 1e-5));
+  const gradient = apart(dy);
+  const scale = t.reshape(g.x(1), [groups, byChannel ? channels : 1, 1]);
+  const others = byChannel ? [0, 3] : [0, 2, 3];
+  const toParameter = (value: string): string => t.reshape(t.reduceSum(value, others, false), [-1]);
   return g.each(
     () => {
-      const factor = t.mul(g.x(1), inverse);
-      const slope = t.mul(t.mul(inverse, inverse), t.reduceMean(product, axes, false));
-      const mean = t.reduceMean(dy, axes, false);
-      const without = t.sub(t.sub(dy, perChannel(t, mean, x)), t.mul(centred, perChannel(t, slope, x)));
-      return t.mul(without, perChannel(t, factor, x));
+      const dx = throughNormalised(t, n, t.mul(gradient, scale));
+      return sizes.every((size) => typeof size === 'number') ? back(t, dx, x) : t.reshapeLike(dx, x);
     },
-    () => t.mul(inverse, t.reduceSum(product, axes, false)),
-    () => t.reduceSum(dy, axes, false),
+    () => toParameter(t.mul(gradient, n.value)),
+    () => toParameter(gradient),
   );
 };
 
-/** With statistics that are given: y = γ·(x − mean)/σ + β, σ = √(variance + ε). */
-const batchNorm: GradientRule = (g) => {
-  const { t, dy } = g;
+/** [N, …] in the shape of `like`, whose batch may not be known. */
+function back(t: Terms, value: string, like: string): string {
+  return t.reshape(
+    value,
+    t.dims(like).map((_, axis) => (axis === 0 ? 0 : t.size(like, axis))),
+  );
+}
+
+/** y = (x − mean)/σ over `axes`; ONNX Runtime adds 1e-9 to the deviation. */
+const meanVariance: GradientRule = (g) => {
+  const { t, dy, op } = g;
+  const rank = t.rank(g.x(0));
+  const axes = (op.ints('axes') ?? [0, 2, 3]).map((axis) => op.axisOf(axis, rank));
+  return [throughNormalised(t, normalised(t, g.x(0), axes, 0), dy)];
+};
+
+/** y = x/‖x‖ₚ along an axis: dx = (dy − ∂‖x‖ₚ · Σ dy·y)/‖x‖ₚ; 0 where the norm is. */
+const lpNorm: GradientRule = (g) => {
+  const { t, dy, op } = g;
   const x = g.x(0);
-  if (g.op.int('training_mode', 0) !== 0) t.refuse('it is in training mode; export the model in inference mode');
-  const axes = othersThanChannel(t, x);
-  const inverse = inverseDeviation(g);
-  const centred = () => t.sub(x, perChannel(t, g.x(3), x));
-  const byScale = () => t.mul(inverse, t.reduceSum(t.mul(dy, centred()), axes, false));
-  return g.each(
-    () => t.mul(dy, perChannel(t, t.mul(g.x(1), inverse), x)),
-    byScale,
-    () => t.reduceSum(dy, axes, false),
-    () => t.neg(t.mul(t.mul(g.x(1), inverse), t.reduceSum(dy, axes, false))),
-    () => t.scale(t.mul(t.mul(t.mul(g.x(1), inverse), inverse), byScale()), -0.5),
-  );
+  const axis = op.axisOf(op.int('axis', -1), t.rank(x));
+  const p = op.int('p', 2);
+  if (p !== 1 && p !== 2) t.refuse(`a norm of order ${p} is not supported`);
+  const norm = p === 1 ? t.reduceSum(t.op('Abs', [x]), [axis]) : t.op('Sqrt', [t.reduceSum(t.mul(x, x), [axis])]);
+  const slope = p === 1 ? t.op('Sign', [x]) : g.y();
+  const rest = t.sub(dy, t.mul(slope, t.reduceSum(t.mul(dy, g.y()), [axis])));
+  const zero = t.op('Equal', [norm, t.scalar(0, norm)]);
+  return [t.op('Where', [zero, t.scalar(0, x), t.div(rest, norm)])];
 };
 
-/** 1/√(variance + ε), [C] */
-function inverseDeviation({ t, op, x }: GradientContext): string {
-  const variance = x(4);
-  const deviation = t.op('Sqrt', [t.add(variance, t.scalar(op.float('epsilon', 1e-5), variance))]);
-  return t.op('Reciprocal', [deviation]);
-}
-
-/** All axes but the second. */
-function othersThanChannel(t: Terms, x: string): number[] {
-  return Array.from({ length: t.rank(x) }, (_, axis) => axis).filter((axis) => axis !== 1);
-}
-
-/** [C] as [C, 1, …], so that it broadcasts along the channels of x [N, C, …]. */
-function perChannel(t: Terms, values: string, x: string): string {
-  return t.reshape(values, [-1, ...Array.from({ length: t.rank(x) - 2 }, () => 1)]);
-}
+/**
+ * y = x · D^−β, D = bias + α/size · Σ x² over neighbouring channels (Krizhevsky et al. 2012, section 3.3):
+ * dx = dy · D^−β − 2αβ/size · x · Σ dy·y/D, summed over those whose neighbour x is.
+ */
+const localResponseNorm: GradientRule = (g) => {
+  const { t, dy, op } = g;
+  const x = g.x(0);
+  const size = op.optionalInt('size') ?? t.refuse('it needs the attribute size');
+  const [alpha, beta] = [op.float('alpha', 1e-4), op.float('beta', 0.75)];
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const mean = (value: string, pads: readonly [number, number]): string => {
+    const flat = t.reshape(value, [0, 1, t.size(x, 1), -1]);
+    const attributes = { kernel_shape: [size, 1], pads: [pads[0], 0, pads[1], 0], count_include_pad: 1 };
+    return t.reshapeLike(t.op('AveragePool', [flat], attributes), x);
+  };
+  const base = t.add(t.scale(mean(t.mul(x, x), [before, after]), alpha), t.scalar(op.float('bias', 1), x));
+  const power = t.op('Pow', [base, t.scalar(-beta, x)]);
+  const shares = mean(t.div(t.mul(dy, g.y()), base), [after, before]);
+  return [t.sub(t.mul(dy, power), t.mul(t.scale(x, 2 * alpha * beta), shares))];
+};
 
 export const normalization = {
   BatchNormalization: batchNorm,
-  InstanceNormalization: 'refused',
-  LayerNormalization: 'refused',
-  GroupNormalization: 'refused',
-  LRN: 'refused',
-  LpNormalization: 'refused',
-  MeanVarianceNormalization: 'refused',
-  RMSNormalization: 'refused',
+  InstanceNormalization: instanceNorm,
+  LayerNormalization: trailing(true),
+  GroupNormalization: groupNorm,
+  LRN: localResponseNorm,
+  LpNormalization: lpNorm,
+  MeanVarianceNormalization: meanVariance,
+  RMSNormalization: trailing(false),
 } as const;
