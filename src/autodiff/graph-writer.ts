@@ -153,6 +153,20 @@ export class GraphWriter {
     this.#nodes.push(node);
   }
 
+  /** Output `i` of a node that is in the graph, asked for from now on where it was not. */
+  output(node: Node, i: number): string {
+    const at = this.#nodes.findIndex(({ outputs }) => outputs[0] === node.outputs[0]);
+    const there = this.#nodes[at] as Node;
+    const known = there.outputs[i];
+    if (known !== undefined && known !== '') return known;
+    const name = this.#names.make(`${there.outputs[0]}_y${i}`);
+    const outputs = Array.from({ length: Math.max(there.outputs.length, i + 1) }, (_, j) => there.outputs[j] ?? '');
+    const wider: Node = { ...there, outputs: outputs.with(i, name) };
+    inferNode(wider, this.#types, this.#values, new Map());
+    this.#nodes[at] = wider;
+    return name;
+  }
+
   /** The model with what was written, and these outputs: what a value should be called, by the value. */
   build(outputs: ReadonlyMap<string, string>): Model {
     const { graph } = this.#model;
