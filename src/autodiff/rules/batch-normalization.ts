@@ -21,8 +21,8 @@ export function batchStatistics(t: Terms, x: string): BatchStatistics {
   const axes = othersThanChannel(t, x);
   const mean = t.reduceMean(x, axes, false);
   const centred = t.sub(x, perChannel(t, mean, x));
-  const variance = t.reduceMean(t.mul(centred, centred), axes, false);
-  return { mean, variance, count: elementsPerChannel(t, x) };
+  const count = elementsPerChannel(t, x);
+  return { mean, variance: t.div(sumOfSquares(t, centred, axes), count), count };
 }
 
 /**
@@ -87,6 +87,12 @@ function inverseDeviation({ t, op, x }: GradientContext): string {
   const variance = x(4);
   const deviation = t.op('Sqrt', [t.add(variance, t.scalar(op.float('epsilon', 1e-5), variance))]);
   return t.op('Reciprocal', [deviation]);
+}
+
+/** Σ x² over `axes`, which are not kept, without a map of squares in between. */
+function sumOfSquares(t: Terms, x: string, axes: readonly number[]): string {
+  if (t.writer.opset < 18) return t.op('ReduceSumSquare', [x], { axes, keepdims: 0 });
+  return t.op('ReduceSumSquare', [x, t.int64s(axes)], { keepdims: 0 });
 }
 
 /** A scalar of the type of `x`. */
