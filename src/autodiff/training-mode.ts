@@ -4,7 +4,7 @@
  * does not tell the statistics that the gradient needs, and which CUDA does not have.
  */
 import { SkeinError } from '../base/index.ts';
-import { describeNode, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
+import { describeNode, int, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { OpContext } from '../ops/index.ts';
 import type { GradientRule } from './gradient-rule.ts';
 import { GraphWriter } from './graph-writer.ts';
@@ -73,6 +73,7 @@ function activeDropout(writer: GraphWriter, node: Node, seed: number): Node {
     opType: 'Dropout',
     inputs: [node.inputs[0] ?? '', ratio, on],
     outputs: [output, node.outputs[1] || `${output}_mask`],
-    attributes: { seed },
+    // A plain number of this name is a float, as the other random operators have it.
+    attributes: { seed: int(seed) },
   });
 }
