@@ -8,6 +8,7 @@ import { describeNode, type Node, usedBy } from '../graph/index.ts';
 import { type Gradient, GradientContext, type GradientRule } from './gradient-rule.ts';
 import { gradientOf } from './gradient-rules.ts';
 import type { GraphWriter } from './graph-writer.ts';
+import { beforeSteep } from './steep.ts';
 import { Terms } from './terms.ts';
 
 export interface DifferentiateOptions {
@@ -27,6 +28,7 @@ export function differentiate(writer: GraphWriter, options: DifferentiateOptions
   const rule = (node: Node): Gradient | undefined => options.rules?.get(node) ?? gradientOf(node);
   const forward = [...writer.nodes];
   const active = dependents(forward, options.wrt, rule);
+  const steep = beforeSteep(forward, writer.values);
   const parts = new Map<string, string[]>();
   for (const [value, gradient] of options.seeds) parts.set(value, [gradient]);
   for (const node of forward.toReversed()) {
@@ -39,7 +41,7 @@ export function differentiate(writer: GraphWriter, options: DifferentiateOptions
       const gradients = node.outputs.map((output) => total(parts, output, nodeTerms));
       if (gradients.every((gradient) => gradient === undefined)) return;
       if (of === undefined || of === 'refused') throw refusal(node, of);
-      const made = of(new GradientContext(node, writer, gradients, active));
+      const made = of(new GradientContext(node, writer, gradients, active, steep));
       for (const [i, gradient] of made.entries()) {
         const input = node.inputs[i] ?? '';
         if (gradient === undefined || !active.has(input)) continue;

@@ -89,6 +89,11 @@ export class Terms {
     return this.op('ReduceMean', axes === undefined ? [x] : [x, this.int64s(axes)], { keepdims });
   }
 
+  /** `x` with axes of size 1 put in, counted in the result. */
+  unsqueeze(x: string, axes: readonly number[]): string {
+    return axes.length === 0 ? x : this.op('Unsqueeze', [x, this.int64s(axes)]);
+  }
+
   transpose(x: string, perm: readonly number[]): string {
     return perm.every((axis, i) => axis === i) ? x : this.op('Transpose', [x], { perm });
   }
@@ -96,6 +101,29 @@ export class Terms {
   /** `dims` as ONNX's Reshape takes them: 0 keeps the input's dimension, −1 is inferred. */
   reshape(x: string, dims: readonly number[]): string {
     return this.op('Reshape', [x, this.int64s(dims)]);
+  }
+
+  /**
+   * `x` in a shape of which numbers are known. A symbol stays where all before it stays, too; one other is inferred.
+   * @throws SkeinError 'unsupported' if more are not known
+   */
+  reshapeTo(x: string, dims: readonly Dim[]): string {
+    const from = this.dims(x);
+    const known = dims.map((dim, axis) => {
+      if (typeof dim === 'number') return dim;
+      return dim !== undefined && from[axis] === dim ? 0 : -1;
+    });
+    if (known.filter((dim) => dim === -1).length > 1) this.unknown(x, `the shape ${formatShape(from)}`);
+    return this.reshape(x, known);
+  }
+
+  /** Σⱼ x[…, j, …] · matrix[j, i] along an axis. The last two are multiplied as they lie, another is moved to the end. */
+  alongAxis(x: string, axis: number, matrix: string): string {
+    const last = this.rank(x) - 1;
+    if (axis === last) return this.op('MatMul', [x, matrix]);
+    if (axis === last - 1) return this.op('MatMul', [this.transpose(matrix, [1, 0]), x]);
+    const swap = Array.from({ length: last + 1 }, (_, i) => (i === axis ? last : i === last ? axis : i));
+    return this.transpose(this.op('MatMul', [this.transpose(x, swap), matrix]), swap);
   }
 
   /** x[…, start:end:step, …] along some axes. */
