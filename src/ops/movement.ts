@@ -75,7 +75,7 @@ function split(op: OpContext): { axis: number; sizes: Dims; dims: Dims } | undef
   return { axis, sizes: splitSizes(op, dims[axis]), dims };
 }
 
-interface Cut {
+export interface Cut {
   readonly axis: number;
   readonly start: number;
   readonly end: number;
@@ -83,7 +83,7 @@ interface Cut {
 }
 
 /** What a Slice takes along each axis that it cuts; undefined where an input is not known. */
-function cuts(op: OpContext, rank: number): Cut[] | undefined {
+export function cuts(op: OpContext, rank: number): Cut[] | undefined {
   const list = (i: number, name: string): number[] | undefined => (op.has(i) ? op.numbers(i) : op.ints(name));
   const [starts, ends] = [list(1, 'starts'), list(2, 'ends')];
   if (starts === undefined || ends === undefined) return undefined;
@@ -98,7 +98,7 @@ function cuts(op: OpContext, rank: number): Cut[] | undefined {
 }
 
 /** First index and count of a cut along an axis of `size` (NumPy's rules). */
-function cutAlong(cut: Cut, size: number): { first: number; count: number } {
+export function cutAlong(cut: Cut, size: number): { first: number; count: number } {
   const bound = (at: number, low: number, high: number): number =>
     Math.min(high, Math.max(low, at < 0 ? at + size : at));
   const [low, high] = cut.step > 0 ? [0, size] : [-1, size - 1];
