@@ -26,7 +26,7 @@ export interface GradientCase {
   readonly tolerance?: number;
   /** A value of input `i`; normally distributed unless told. Keep away from kinks by more than the step. */
   readonly draw?: (random: Random, input: number) => number;
-  /** Whether the first dimension of every checked input, or of these, is given as a symbol, known only when it runs. */
+  /** Whether the first dimension of every checked input, or of some, is given as a symbol, known only when it runs. */
   readonly symbolicBatch?: boolean | readonly number[];
   readonly seed?: number;
 }
@@ -43,8 +43,8 @@ export async function checkGradient(of: GradientCase): Promise<void> {
     if (input === null) return '';
     if (input instanceof Tensor) return builder.constant(input);
     const name = `x${i}`;
-    const symbolic = typeof of.symbolicBatch === 'object' ? of.symbolicBatch.includes(i) : of.symbolicBatch === true;
-    builder.input(name, dtype, symbolic ? ['batch', ...input.slice(1)] : input);
+    const isSymbolic = Array.isArray(of.symbolicBatch) ? of.symbolicBatch.includes(i) : of.symbolicBatch;
+    builder.input(name, dtype, isSymbolic ? ['batch', ...input.slice(1)] : input);
     checked.push({
       name,
       dims: input,
