@@ -10,6 +10,7 @@ import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
 import { reduction } from './rules/reduction.ts';
+import { unary } from './rules/unary.ts';
 
 export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
   ...convolution,
@@ -17,6 +18,7 @@ export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
   ...pooling,
   ...normalization,
   ...activation,
+  ...unary,
   ...arithmetic,
   ...reduction,
   ...movement,

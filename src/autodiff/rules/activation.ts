@@ -1,10 +1,129 @@
-/** Gradients of the activations: dx = dy · f′(x), written with y where that is cheaper. */
-import type { GradientRule } from '../gradient-rule.ts';
+/** Gradients of the activations: dx = dy · f′(x), written with y where that is cheaper. At kinks PyTorch's choices. */
+import type { GradientContext, GradientRule } from '../gradient-rule.ts';
 
-/** y is 0 where nothing passes, else positive: its sign is the slope. */
-const relu: GradientRule = ({ t, dy, y }) => [t.mul(dy, t.op('Sign', [y()]))];
+const times =
+  (slope: (g: GradientContext) => string): GradientRule =>
+  (g) => [g.t.mul(g.dy, slope(g))];
 
-const sigmoid: GradientRule = ({ t, dy, y }) => [t.mul(dy, t.mul(y(), t.sub(t.scalar(1, y()), y())))];
+/** Whether each element of a value is above a number. */
+const above = ({ t }: GradientContext, x: string, bound: number): string => t.op('Greater', [x, t.scalar(bound, x)]);
+const below = ({ t }: GradientContext, x: string, bound: number): string => t.op('Less', [x, t.scalar(bound, x)]);
+
+/** 0 at 0. */
+const relu: GradientRule = (g) => [g.masked(above(g, g.y(), 0), g.dy)];
+
+const thresholdedRelu: GradientRule = (g) => [g.masked(above(g, g.x(0), g.op.float('alpha', 1)), g.dy)];
+
+const leakyRelu: GradientRule = (g) => {
+  const { t, dy, op, x } = g;
+  return [t.op('Where', [above(g, x(0), 0), dy, t.scale(dy, op.float('alpha', 0.01))])];
+};
+
+const pRelu: GradientRule = (g) => {
+  const { t, dy } = g;
+  const [x, slope] = [g.x(0), g.x(1)];
+  return g.each(
+    () => t.op('Where', [above(g, x, 0), dy, t.mul(dy, slope)]),
+    () => t.unbroadcast(t.mul(dy, t.op('Min', [x, t.scalar(0, x)])), slope),
+  );
+};
+
+/** y = x above 0, α(exp(x/α) − 1) below: f′ = 1 + min(y, 0)/α on both sides. */
+const celu = times(({ t, op, y }) => {
+  const negative = t.op('Min', [y(), t.scalar(0, y())]);
+  return t.add(t.scale(negative, 1 / op.float('alpha', 1)), t.scalar(1, y()));
+});
+
+/** y = γx above 0, γα(exp(x) − 1) below: f′ = γ or y + γα. */
+const exponential =
+  (alpha: number, gamma: number): GradientRule =>
+  (g) => {
+    const { t, dy, op } = g;
+    const scale = op.float('gamma', gamma);
+    const offset = scale * op.float('alpha', alpha);
+    const below = t.mul(dy, t.add(g.y(), t.scalar(offset, dy)));
+    return [t.op('Where', [above(g, g.x(0), 0), t.scale(dy, scale), below])];
+  };
+
+const eluOf = exponential(1, 1);
+const elu: GradientRule = (g) => (g.op.float('alpha', 1) === 1 ? celu(g) : eluOf(g));
+
+const shrink: GradientRule = (g) => {
+  const magnitude = g.t.op('Abs', [g.x(0)]);
+  return [g.masked(above(g, magnitude, g.op.float('lambd', 0.5)), g.dy)];
+};
+
+/** Passes from bound to bound, both included. A bound has the gradient of what it cuts off. */
+const clip: GradientRule = (g) => {
+  const { t, dy, op } = g;
+  const x = g.x(0);
+  return g.each(
+    () => g.masked(t.op('Equal', [x, g.y()]), dy),
+    () => {
+      // Where the bounds cross, the upper one wins.
+      const cut = t.op('Less', [x, g.x(1)]);
+      const effective = op.has(2) ? t.op('And', [cut, t.op('Less', [g.x(1), g.x(2)])]) : cut;
+      return t.unbroadcast(g.masked(effective, dy), g.x(1));
+    },
+    () => {
+      const cut = t.op('Greater', [x, g.x(2)]);
+      const effective = op.has(1) ? t.op('Or', [cut, t.op('Less', [g.x(2), g.x(1)])]) : cut;
+      return t.unbroadcast(g.masked(effective, dy), g.x(2));
+    },
+  );
+};
+
+const sigmoid = times(({ t, y }) => t.mul(y(), t.sub(t.scalar(1, y()), y())));
+
+const hardSigmoid: GradientRule = (g) => {
+  const inside = g.t.op('And', [above(g, g.y(), 0), below(g, g.y(), 1)]);
+  return [g.masked(inside, g.t.scale(g.dy, g.op.float('alpha', 0.2)))];
+};
+
+/** x · clip(x/6 + ½, 0, 1): 0 up to −3, 1 from 3 on, x/3 + ½ between. */
+const hardSwish: GradientRule = (g) => {
+  const { t, dy, x } = g;
+  const bent = t.mul(dy, t.add(t.scale(x(0), 1 / 3), t.scalar(0.5, dy)));
+  return [g.masked(above(g, x(0), -3), t.op('Where', [below(g, x(0), 3), bent, dy]))];
+};
+
+/** σ(αx)·x: f′ = αy + σ(αx)·(1 − αy) */
+const swish = times(({ t, op, x, y }) => {
+  const alpha = op.float('alpha', 1);
+  const scaled = t.scale(y(), alpha);
+  const gate = t.op('Sigmoid', [t.scale(x(0), alpha)]);
+  return t.add(scaled, t.mul(gate, t.sub(t.scalar(1, scaled), scaled)));
+});
+
+/** x · T with T = tanh(ln(1 + eˣ)): f′ = T + x · (1 − T²) · σ(x) */
+const mish = times(({ t, x }) => {
+  const gate = t.op('Tanh', [t.op('Softplus', [x(0)])]);
+  const slope = t.mul(t.sub(t.scalar(1, gate), t.mul(gate, gate)), t.op('Sigmoid', [x(0)]));
+  return t.add(gate, t.mul(x(0), slope));
+});
+
+/** x · Φ(x): f′ = Φ(x) + x · φ(x), or with Φ as Hendrycks and Gimpel (2016) approximate it by tanh. */
+const gelu = times((g) => {
+  const { t, op, x } = g;
+  const [half, one, squared] = [t.scalar(0.5, x(0)), t.scalar(1, x(0)), t.mul(x(0), x(0))];
+  if (op.string('approximate', 'none') === 'none') {
+    const share = t.mul(t.add(t.op('Erf', [t.scale(x(0), Math.SQRT1_2)]), one), half);
+    const density = t.scale(t.op('Exp', [t.scale(squared, -0.5)]), 1 / Math.sqrt(2 * Math.PI));
+    return t.add(share, t.mul(x(0), density));
+  }
+  const [a, b] = [Math.sqrt(2 / Math.PI), 0.044715];
+  const inner = t.mul(x(0), t.add(t.scale(squared, a * b), t.scalar(a, squared)));
+  const tanh = t.op('Tanh', [inner]);
+  const slope = t.mul(x(0), t.add(t.scale(squared, 3 * a * b), t.scalar(a, squared)));
+  const bend = t.mul(t.sub(one, t.mul(tanh, tanh)), slope);
+  return t.mul(t.add(t.add(tanh, one), bend), half);
+});
+
+/** x / (1 + |x|) */
+const softsign: GradientRule = ({ t, dy, x }) => {
+  const base = t.add(t.op('Abs', [x(0)]), t.scalar(1, x(0)));
+  return [t.div(dy, t.mul(base, base))];
+};
 
 /** dx = y · (dy − Σ dy·y) along the axis. */
 const softmax: GradientRule = (g) => {
@@ -21,28 +140,25 @@ const logSoftmax: GradientRule = (g) => {
   return [t.sub(dy, t.mul(t.op('Exp', [g.y()]), t.reduceSum(dy, [axis])))];
 };
 
-const softplus: GradientRule = ({ t, dy, x }) => [t.mul(dy, t.op('Sigmoid', [x(0)]))];
-
 export const activation = {
   Relu: relu,
+  ThresholdedRelu: thresholdedRelu,
+  LeakyRelu: leakyRelu,
+  PRelu: pRelu,
+  Elu: elu,
+  Celu: celu,
+  Selu: exponential(1.6732631921768188, 1.0507010221481323),
+  Shrink: shrink,
+  Clip: clip,
   Sigmoid: sigmoid,
+  HardSigmoid: hardSigmoid,
+  HardSwish: hardSwish,
+  Swish: swish,
+  Mish: mish,
+  Gelu: gelu,
+  Softplus: times(({ t, x }) => t.op('Sigmoid', [x(0)])),
+  Softsign: softsign,
   Softmax: softmax,
   LogSoftmax: logSoftmax,
-  Softplus: softplus,
-  Celu: 'refused',
-  Clip: 'refused',
-  Elu: 'refused',
-  Gelu: 'refused',
-  HardSigmoid: 'refused',
-  HardSwish: 'refused',
-  Hardmax: 'refused',
-  LeakyRelu: 'refused',
-  Mish: 'refused',
-  PRelu: 'refused',
-  Selu: 'refused',
-  Shrink: 'refused',
-  Softsign: 'refused',
-  Swish: 'refused',
-  Tanh: 'refused',
-  ThresholdedRelu: 'refused',
+  Hardmax: 'zero',
 } as const;
