@@ -19,3 +19,60 @@ it('Gemm, transposed or not, with C broadcast', async () => {
     });
   }
 });
+
+it.each([
+  [
+    [3, 4],
+    [4, 5],
+  ],
+  [
+    [2, 3, 4],
+    [4, 5],
+  ],
+  [
+    [2, 3, 2, 4],
+    [4, 1],
+  ],
+  [
+    [3, 4],
+    [2, 4, 5],
+  ],
+  [
+    [2, 3, 4],
+    [2, 4, 5],
+  ],
+  [
+    [2, 1, 3, 4],
+    [3, 4, 5],
+  ],
+  [
+    [1, 3, 4],
+    [2, 4, 5],
+  ],
+  [
+    [3, 1, 2, 4],
+    [1, 2, 4, 5],
+  ],
+  [[4], [4, 5]],
+  [[4], [2, 4, 5]],
+  [[3, 4], [4]],
+  [[2, 3, 4], [4]],
+  [[4], [4]],
+])('MatMul of %j and %j', async (a, b) => {
+  await checkGradient({ opType: 'MatMul', inputs: [a, b], step: 1 });
+});
+
+it.each([
+  [[2, 3, 4], [4, 5], [0]],
+  [[2, 4], [4, 5], [0]],
+  [
+    [2, 3, 4],
+    [2, 4, 5],
+    [0, 1],
+  ],
+  [[2, 3, 4], [3, 2, 4, 5], [0]],
+  [[2, 3, 4], [4], [0]],
+  [[4], [2, 4, 5], [1]],
+])('MatMul of %j and %j with a symbolic batch', async (a, b, symbolicBatch) => {
+  await checkGradient({ opType: 'MatMul', inputs: [a, b], symbolicBatch, step: 1 });
+});
