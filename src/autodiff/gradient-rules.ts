@@ -4,12 +4,15 @@ import { knownOpType, type OpType } from '../ops/index.ts';
 import type { Gradient } from './gradient-rule.ts';
 import { activation } from './rules/activation.ts';
 import { arithmetic } from './rules/arithmetic.ts';
+import { conversion } from './rules/conversion.ts';
 import { convolution } from './rules/convolution.ts';
+import { indexing } from './rules/indexing.ts';
 import { matmul } from './rules/matmul.ts';
 import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
 import { reduction } from './rules/reduction.ts';
+import { resizing } from './rules/resizing.ts';
 import { unary } from './rules/unary.ts';
 
 export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
@@ -22,6 +25,9 @@ export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
   ...arithmetic,
   ...reduction,
   ...movement,
+  ...indexing,
+  ...resizing,
+  ...conversion,
   // Their outputs are indices, shapes, numbers from nowhere.
   Constant: 'zero',
   ConstantOfShape: 'zero',

@@ -1,6 +1,8 @@
 /** Gradients of what moves elements about: each element's goes back to where it came from. */
-import type { GradientRule } from '../gradient-rule.ts';
-import type { Terms } from '../terms.ts';
+import { type Cut, cutAlong, cuts } from '../../ops/index.ts';
+import type { GradientContext, GradientRule } from '../gradient-rule.ts';
+import { padding } from './padding.ts';
+import { selection } from './selection.ts';
 
 const reshape: GradientRule = ({ t, dy, x }) => [t.reshapeLike(dy, x(0))];
 
@@ -15,83 +17,97 @@ const transpose: GradientRule = ({ t, dy, op, x }) => {
   ];
 };
 
-const identity: GradientRule = ({ dy }) => [dy];
-
-/** Zero padding: what was added is cut off. */
-const pad: GradientRule = ({ t, dy, op, x }) => {
-  if (op.string('mode', 'constant') !== 'constant') t.refuse("only mode 'constant' is supported");
-  if (op.has(3)) t.refuse('padding of certain axes is not supported');
-  const pads = op.numbers(1) ?? t.unknown(x(1), 'the value');
-  const rank = t.rank(x(0));
-  const cut = Array.from({ length: rank }, (_, axis) => {
-    const after = pads[axis + rank] ?? 0;
-    return { axis, start: pads[axis] ?? 0, end: after === 0 ? Number.MAX_SAFE_INTEGER : -after };
-  }).filter(({ start, end }) => start !== 0 || end < 0);
-  return [cut.length === 0 ? dy : t.slice(dy, cut)];
-};
-
-/**
- * What was taken goes back to its places, zeros between and around them: a step s is s − 1 zeros behind each element.
- */
-const slice: GradientRule = ({ t, dy, op, x }) => {
-  const rank = t.rank(x(0));
-  const starts = op.numbers(1) ?? t.unknown(x(1), 'the value');
-  const axes = op.has(3) ? (op.numbers(3) ?? t.unknown(x(3), 'the value')) : starts.map((_, i) => i);
-  const steps = op.has(4) ? (op.numbers(4) ?? t.unknown(x(4), 'the value')) : starts.map(() => 1);
+/** What was taken goes back to its places, zeros between and around them. */
+const slice: GradientRule = (g) => {
+  const { t, op } = g;
+  const rank = t.rank(g.x(0));
   const pads = new Array<number>(2 * rank).fill(0);
-  let spread = dy;
-  for (const [i, given] of axes.entries()) {
-    const axis = op.axisOf(given, rank);
-    const step = steps[i] ?? 1;
-    if (step < 1) t.refuse('a negative step is not supported');
-    const size = t.size(x(0), axis);
-    const place = (index = 0): number => Math.min(Math.max(index < 0 ? index + size : index, 0), size);
-    const [start, taken] = [place(starts[i]), t.size(dy, axis)];
-    spread = dilate(t, spread, axis, step);
-    pads[axis] = start;
-    pads[axis + rank] = size - start - taken * step;
+  let dy = g.dy;
+  for (const cut of cuts(op, rank) ?? t.refuse('its bounds must be known beforehand')) {
+    if (t.dims(g.x(0))[cut.axis] !== undefined && isWhole(g, cut)) continue;
+    const { axis, step } = cut;
+    const size = t.size(g.x(0), axis);
+    const { first, count } = cutAlong(cut, size);
+    if (step === 1) {
+      [pads[axis], pads[axis + rank]] = [first, size - first - count];
+    } else {
+      const places = Array.from({ length: count }, (_, i) => first + i * step);
+      dy = t.alongAxis(dy, axis, selection(t, dy, places, size));
+    }
   }
-  return [t.pad(spread, pads)];
+  return [t.pad(dy, pads)];
 };
 
-/** step − 1 zeros behind each element along an axis. */
-function dilate(t: Terms, x: string, axis: number, step: number): string {
-  if (step === 1) return x;
-  const dims = t.dims(x);
-  const apart = t.op('Unsqueeze', [x, t.int64s([axis + 1])]);
-  const pads = new Array<number>(2 * (dims.length + 1)).fill(0);
-  pads[axis + 1 + dims.length + 1] = step - 1;
-  const shape = dims.map((_, i) => (i === axis ? t.size(x, axis) * step : 0));
-  // A 0 keeps the dimension at its place, which is one further on behind the new axis.
-  const behind = dims.slice(axis + 1).map((_, i) => t.size(x, axis + 1 + i));
-  return t.reshape(t.pad(apart, pads), [...shape.slice(0, axis + 1), ...behind]);
+/** Whether a cut takes all, which of a symbolic axis only some do for certain. */
+function isWhole({ t, x, y }: GradientContext, { axis, step }: Cut): boolean {
+  return step === 1 && t.dims(x(0))[axis] === t.dims(y())[axis];
 }
+
+const concat: GradientRule = (g) => {
+  const { t, dy, op, node } = g;
+  const axis = op.axisOf(op.int('axis', 0), t.rank(dy));
+  const sizes = node.inputs.map((x) => t.dims(x)[axis]);
+  if (sizes.some((size) => typeof size !== 'number')) {
+    const each = node.inputs.map((x) => t.slice(t.shapeOf(x), [{ axis: 0, start: axis, end: axis + 1 }]));
+    return t.writer.ops('Split', [dy, t.op('Concat', each, { axis: 0 })], { axis }, sizes.length);
+  }
+  let end = 0;
+  return (sizes as number[]).map((size, i) => {
+    const start = end;
+    end += size;
+    return g.needs(i) ? t.slice(dy, [{ axis, start, end }]) : undefined;
+  });
+};
+
+const split: GradientRule = (g) => {
+  const { t, op, node } = g;
+  const parts = node.outputs.map((part, i) => g.optionalDy(i) ?? t.zerosLike(part));
+  return [t.op('Concat', parts, { axis: op.int('axis', 0) })];
+};
+
+const expand: GradientRule = ({ t, dy, x }) => [t.unbroadcast(dy, x(0))];
+
+/** The sum of the copies, each of which is an axis of its own for the while. */
+const tile: GradientRule = ({ t, dy, op, x }) => {
+  const repeats = op.numbers(1) ?? t.unknown(x(1), 'the value');
+  const dims = t.dims(x(0)).flatMap((dim, axis) => (repeats[axis] === 1 ? [dim] : [repeats[axis], dim]));
+  const copies = repeats.flatMap((count, axis) =>
+    count === 1 ? [] : [axis + repeats.slice(0, axis).filter((before) => before !== 1).length],
+  );
+  return [t.reduceSum(t.reshapeTo(dy, dims), copies, false)];
+};
+
+/** Mode CRD has the channels outermost, where SpaceToDepth has the places in the block. */
+const depthToSpace: GradientRule = ({ t, dy, op, x }) => {
+  const blocksize = op.int('blocksize', 1);
+  const blocks = t.op('SpaceToDepth', [dy], { blocksize });
+  if (op.string('mode', 'DCR') === 'DCR') return [blocks];
+  const [batch, , ...map] = t.dims(x(0));
+  const apart = t.reshapeTo(blocks, [batch, blocksize ** 2, t.size(dy, 1), ...map]);
+  return [t.reshapeLike(t.transpose(apart, [0, 2, 1, 3, 4]), x(0))];
+};
+
+const spaceToDepth: GradientRule = ({ t, dy, op }) => [
+  t.op('DepthToSpace', [dy], { blocksize: op.int('blocksize', 1) }),
+];
+
+const trilu: GradientRule = ({ t, dy, op, x }) => [
+  t.op('Trilu', op.has(1) ? [dy, x(1)] : [dy], { upper: op.int('upper', 1) }),
+];
 
 export const movement = {
   Flatten: reshape,
   Reshape: reshape,
   Squeeze: reshape,
   Unsqueeze: reshape,
-  Identity: identity,
   Transpose: transpose,
-  Pad: pad,
+  Pad: padding,
   Slice: slice,
-  Concat: 'refused',
-  DepthToSpace: 'refused',
-  Expand: 'refused',
-  SpaceToDepth: 'refused',
-  Split: 'refused',
-  Tile: 'refused',
-  Compress: 'refused',
-  Gather: 'refused',
-  GatherElements: 'refused',
-  GatherND: 'refused',
-  ScatterElements: 'refused',
-  ScatterND: 'refused',
-  Trilu: 'refused',
-  Cast: 'refused',
-  CastLike: 'refused',
-  Dropout: 'refused',
-  GridSample: 'refused',
-  Resize: 'refused',
+  Concat: concat,
+  Split: split,
+  Expand: expand,
+  Tile: tile,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
+  Trilu: trilu,
 } as const;
