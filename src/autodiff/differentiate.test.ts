@@ -99,6 +99,20 @@ describe('work that is not asked for', () => {
     expect(graph.nodes.filter(({ opType }) => opType === 'Softplus')).toHaveLength(1);
   });
 
+  it('masks are products, and selections only where a gradient may be infinite', () => {
+    const masks = (make: (b: GraphBuilder, hidden: string) => string) => {
+      const b = new GraphBuilder({ seed: 1 });
+      const hidden = b.relu(b.batchNorm(b.conv(b.input('x', 'float32', ['batch', 3, 6, 6]), { out: 4, kernel: 1 })));
+      b.output('logits', make(b, b.flatten(b.globalAveragePool(hidden))));
+      const { graph } = gradientModel(b.build(), { loss: 'cross-entropy', mode: 'train', classWeights: [1, 2, 1, 3] });
+      return graph.nodes.filter(({ opType }) => opType === 'Where').length;
+    };
+    expect(masks((_, x) => x)).toBe(0);
+    expect(masks((b, x) => b.op('Pow', [x, b.constant(Tensor.scalar('float32', 2))]))).toBe(0);
+    expect(masks((b, x) => b.op('Sqrt', [x]))).toBe(1);
+    expect(masks((b, x) => b.op('Div', [x, b.op('ReduceMean', [x], { axes: [1] })]))).toBe(1);
+  });
+
   it('leaves out what the loss does not depend on', () => {
     const writer = oneNode('Relu');
     const seed = writer.constant(Tensor.of('float32', [2, 2], [1, 1, 1, 1]));

@@ -28,7 +28,7 @@ export function differentiate(writer: GraphWriter, options: DifferentiateOptions
   const rule = (node: Node): Gradient | undefined => options.rules?.get(node) ?? gradientOf(node);
   const forward = [...writer.nodes];
   const active = dependents(forward, options.wrt, rule);
-  const steep = beforeSteep(forward, writer.values);
+  const steep = beforeSteep(forward, writer.values, active);
   const parts = new Map<string, string[]>();
   for (const [value, gradient] of options.seeds) parts.set(value, [gradient]);
   for (const node of forward.toReversed()) {

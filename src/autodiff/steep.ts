@@ -12,32 +12,38 @@ const STEEP: ReadonlySet<string> = new Set([
   'Atanh',
   'Div',
   'Log',
-  'LpNormalization',
   'Pow',
   'Reciprocal',
   'ReduceL2',
   'ReduceLogSum',
-  'ReduceLogSumExp',
-  'ReduceProd',
   'Sqrt',
   'Tan',
 ]);
 
-/** The values that an operator with an unbounded slope follows, directly or later. */
-export function beforeSteep(nodes: readonly Node[], values: ReadonlyMap<string, KnownValue>): ReadonlySet<string> {
+/**
+ * The values that an operator with an unbounded slope follows, directly or later.
+ * @param active the values that a gradient reaches
+ */
+export function beforeSteep(
+  nodes: readonly Node[],
+  values: ReadonlyMap<string, KnownValue>,
+  active: ReadonlySet<string>,
+): ReadonlySet<string> {
   const before = new Set<string>();
   for (const node of nodes.toReversed()) {
-    if (!isSteep(node, values) && !node.outputs.some((output) => before.has(output))) continue;
-    for (const name of usedBy(node)) before.add(name);
+    const follows = node.outputs.some((output) => before.has(output));
+    for (const name of follows ? usedBy(node) : steepInputs(node, values)) if (active.has(name)) before.add(name);
   }
   return before;
 }
 
-function isSteep(node: Node, values: ReadonlyMap<string, KnownValue>): boolean {
-  if (!STEEP.has(node.opType)) return false;
-  if (node.opType !== 'Div' && node.opType !== 'Pow') return true;
-  // Known numbers: dividing by them is a product, and a power of at least 1 is flat at 0.
-  const second = values.get(node.inputs[1] ?? '');
-  if (second === undefined || !isConstant(second)) return true;
-  return second.elements.some((element) => (node.opType === 'Div' ? element === 0 : Number(element) < 1));
+function steepInputs(node: Node, values: ReadonlyMap<string, KnownValue>): readonly string[] {
+  if (!STEEP.has(node.opType)) return [];
+  // A numerator's gradient is infinite only where the quotient itself is.
+  if (node.opType === 'Div') return node.inputs.slice(1);
+  if (node.opType !== 'Pow') return node.inputs;
+  // A power of at least 1 is flat at 0.
+  const exponent = values.get(node.inputs[1] ?? '');
+  const isFlat = exponent !== undefined && isConstant(exponent) && exponent.elements.every((e) => Number(e) >= 1);
+  return isFlat ? [] : node.inputs;
 }
