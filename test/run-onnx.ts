@@ -20,9 +20,10 @@ export function feed(
   return new OrtTensor(dtype as 'float32', data as Float32Array, dims);
 }
 
-export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<string, Output>> {
+/** A session for several runs. */
+export async function openOnnx(bytes: Uint8Array) {
   const session = await InferenceSession.create(bytes, { logSeverityLevel: 4, intraOpNumThreads: 1 });
-  try {
+  const run = async (feeds: Feeds): Promise<Record<string, Output>> => {
     const outputs = await session.run(feeds);
     return Object.fromEntries(
       session.outputNames.map((name) => {
@@ -33,6 +34,14 @@ export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<s
         ];
       }),
     );
+  };
+  return { run, release: () => session.release() };
+}
+
+export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<string, Output>> {
+  const session = await openOnnx(bytes);
+  try {
+    return await session.run(feeds);
   } finally {
     await session.release();
   }
