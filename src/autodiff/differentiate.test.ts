@@ -95,6 +95,9 @@ describe('work that is not asked for', () => {
       expect(seen.get(key), `${name} repeats`).toBeUndefined();
       seen.set(key, name);
     }
+    const constants = [...graph.initializers].filter(([name]) => name.startsWith('constant'));
+    const texts = constants.map(([, tensor]) => `${tensor.dtype} [${tensor.dims}] ${tensor.elements()}`);
+    expect(new Set(texts).size).toBe(constants.length);
     // The gradient of Mish reuses the model's own tanh(softplus(y)).
     expect(graph.nodes.filter(({ opType }) => opType === 'Softplus')).toHaveLength(1);
   });
