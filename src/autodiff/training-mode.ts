@@ -57,7 +57,8 @@ function writeBatchNorm(
     const momentum = op.float('momentum', 0.9);
     const blend = (old: string, now: string) => t.add(t.scale(old, momentum), t.scale(now, 1 - momentum));
     // As PyTorch does it: the running variance is the unbiased estimate, n/(n − 1) of what normalises the batch.
-    const unbiased = t.div(t.mul(variance, count), t.sub(count, t.scalar(1, count)));
+    const others = t.op('Max', [t.sub(count, t.scalar(1, count)), t.scalar(1, count)]);
+    const unbiased = t.div(t.mul(variance, count), others);
     running.set(oldMean, blend(oldMean, mean));
     running.set(oldVariance, blend(oldVariance, unbiased));
   });

@@ -20,7 +20,15 @@ export type SessionJob =
       readonly model: string | Uint8Array;
       readonly settings: SessionSettings;
     }
-  | { readonly kind: 'run'; readonly session: number; readonly feeds: NamedTensors }
+  | {
+      readonly kind: 'run';
+      readonly session: number;
+      readonly feeds: NamedTensors;
+      /** Outputs that stay on the thread, by the name under which later runs find them as inputs. */
+      readonly keep?: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'put'; readonly values: NamedTensors }
+  | { readonly kind: 'get'; readonly names: readonly string[] }
   | { readonly kind: 'unload'; readonly session: number };
 
 export type SessionResult =
@@ -33,4 +41,6 @@ export type SessionResult =
       /** Milliseconds inside the engine. */
       readonly computeMs: number;
     }
+  | { readonly kind: 'put' }
+  | { readonly kind: 'got'; readonly values: NamedTensors }
   | { readonly kind: 'unloaded' };

@@ -21,7 +21,11 @@ answerJobs<SessionJob, SessionResult>((job) => {
     case 'load':
       return load(job.session, job.model, job.settings);
     case 'run':
-      return run(job.session, job.feeds);
+      return run(job.session, job.feeds, job.keep ?? {});
+    case 'put':
+      return put(job.values);
+    case 'get':
+      return get(job.names);
     case 'unload':
       return unload(job.session);
   }
@@ -75,15 +79,26 @@ function tensorInfo(metadata: InferenceSession.ValueMetadata): TensorInfo {
   return { name: metadata.name, dtype: metadata.type as DType, dims: [...metadata.shape] };
 }
 
-async function run(id: number, feeds: NamedTensors): Promise<Answer<SessionResult>> {
+/** Values that stay here from run to run: the state of training. */
+const kept = new Map<string, Tensor>();
+
+async function run(
+  id: number,
+  feeds: NamedTensors,
+  keep: Readonly<Record<string, string>>,
+): Promise<Answer<SessionResult>> {
   const session = sessions.get(id)?.session;
   if (session === undefined)
     throw new SkeinError('unavailable', `Session ${id} is not loaded on this thread: try again`);
   const inputs: Record<string, Tensor> = {};
   const buffers: ArrayBuffer[] = [];
   for (const [name, tensor] of Object.entries(feeds)) {
-    inputs[name] = new Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.dims);
+    inputs[name] = tensorOf(tensor);
     if (!Array.isArray(tensor.data)) buffers.push((tensor.data as NumericData).buffer as ArrayBuffer);
+  }
+  for (const name of session.inputNames) {
+    const value = inputs[name] === undefined ? kept.get(name) : undefined;
+    if (value !== undefined) inputs[name] = value;
   }
   const start = performance.now();
   let results: InferenceSession.OnnxValueMapType;
@@ -95,13 +110,36 @@ async function run(id: number, feeds: NamedTensors): Promise<Answer<SessionResul
   const computeMs = performance.now() - start;
   const outputs: Record<string, TensorData> = {};
   const transfer = [...buffers];
+  for (const [state, output] of Object.entries(keep)) kept.set(state, results[output] as Tensor);
+  const staying = new Set(Object.values(keep));
   for (const [name, value] of Object.entries(results)) {
+    if (staying.has(name)) continue;
     const tensor = value as Tensor;
     const data = tensor.data as NumericData | string[];
     outputs[name] = { dtype: tensor.type as DType, dims: tensor.dims, data };
     if (!Array.isArray(data)) transfer.push(data.buffer as ArrayBuffer);
   }
   return { result: { kind: 'ran', outputs, buffers, computeMs }, transfer };
+}
+
+function put(values: NamedTensors): Answer<SessionResult> {
+  for (const [name, value] of Object.entries(values)) kept.set(name, tensorOf(value));
+  return { result: { kind: 'put' } };
+}
+
+function get(names: readonly string[]): Answer<SessionResult> {
+  const values: Record<string, TensorData> = {};
+  for (const name of names) {
+    const value = kept.get(name);
+    if (value === undefined) throw new SkeinError('unavailable', `The thread has lost the value '${name}'`);
+    values[name] = { dtype: value.type as DType, dims: value.dims, data: value.data as NumericData };
+  }
+  // They are copied, not moved: they stay.
+  return { result: { kind: 'got', values } };
+}
+
+function tensorOf({ dtype, dims, data }: TensorData): Tensor {
+  return new Tensor(dtype as 'float32', data as Float32Array, dims);
 }
 
 async function unload(id: number): Promise<Answer<SessionResult>> {

@@ -1,0 +1,67 @@
+/**
+ * Everything that training needs to go on as if it had never stopped: its vectors and how far it was. A file of one line
+ * that says what it is, one line of JSON, and the vectors' float32 elements one after another (little-endian).
+ */
+import { readFile } from 'node:fs/promises';
+import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
+
+export interface Progress {
+  /** Epochs that are done. */
+  readonly epoch: number;
+  /** Batches of the next one that are done. */
+  readonly batch: number;
+  /** Steps in all. */
+  readonly step: number;
+  /** Sums over the epoch so far. */
+  readonly images: number;
+  readonly loss: number;
+  readonly correct: number;
+  /** The best accuracy on the validation images so far, and after which epoch it was. */
+  readonly best?: { readonly epoch: number; readonly accuracy: number };
+}
+
+export interface Checkpoint {
+  readonly progress: Progress;
+  /** What the numbers depend on besides: see `Trainer.settings`. */
+  readonly settings: string;
+  readonly vectors: ReadonlyMap<string, Float32Array>;
+}
+
+const MAGIC = 'skein checkpoint 1\n';
+
+export async function writeCheckpoint(path: string, { progress, settings, vectors }: Checkpoint): Promise<void> {
+  const sizes = [...vectors].map(([name, { length }]) => [name, length] as const);
+  const head = Buffer.from(`${MAGIC}${JSON.stringify({ progress, settings, vectors: sizes })}\n`);
+  const bytes = [...vectors.values()].map(
+    (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  );
+  await writeFileAtomically(path, [head, ...bytes]);
+}
+
+/** @throws SkeinError 'not-found', or 'corrupt' for a file that is no checkpoint or is cut off */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new SkeinError('not-found', `Cannot read checkpoint '${path}': ${messageOf(error)}`, { cause: error });
+  });
+  const corrupt = (what: string): SkeinError => new SkeinError('corrupt', `Cannot read checkpoint '${path}': ${what}`);
+  if (file.toString('latin1', 0, MAGIC.length) !== MAGIC) throw corrupt('it is no checkpoint of this version of Skein');
+  const end = file.indexOf('\n', MAGIC.length);
+  let head: { progress: Progress; settings: string; vectors: [string, number][] };
+  try {
+    head = JSON.parse(file.toString('utf8', MAGIC.length, end));
+  } catch (error) {
+    throw corrupt(messageOf(error));
+  }
+  const floats = head.vectors.reduce((sum, [, length]) => sum + length, 0);
+  const expected = end + 1 + 4 * floats;
+  if (file.length !== expected) throw corrupt(`it should have ${expected} bytes, it has ${file.length}`);
+  const all = new Float32Array(floats);
+  new Uint8Array(all.buffer).set(file.subarray(end + 1));
+  let at = 0;
+  const vectors = new Map<string, Float32Array>();
+  for (const [name, length] of head.vectors) {
+    vectors.set(name, all.subarray(at, at + length));
+    at += length;
+  }
+  return { progress: head.progress, settings: head.settings, vectors };
+}

@@ -1,0 +1,6 @@
+export * from './checkpoint.ts';
+export * from './optimizer.ts';
+export * from './parameter-layout.ts';
+export * from './schedule.ts';
+export * from './step-model.ts';
+export * from './trainer.ts';

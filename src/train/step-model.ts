@@ -1,0 +1,233 @@
+/**
+ * One step of training as one ONNX model: forward, loss, gradients and update. What changes from step to step goes in and
+ * comes out as a few vectors; frozen parameters stay initializers, and nothing is computed for them.
+ */
+
+import {
+  differentiate,
+  GraphWriter,
+  LABELS_INPUT,
+  LOSS_OUTPUT,
+  type Loss,
+  type LossOptions,
+  Terms,
+  trainingMode,
+  writeLoss,
+} from '../autodiff/index.ts';
+import { SkeinError } from '../base/index.ts';
+import { GraphEditor, type Model } from '../graph/index.ts';
+import { formatShape } from '../tensor/index.ts';
+import { type OptimizerOptions, optimizerScalars, optimizerStates, writeUpdate } from './optimizer.ts';
+import {
+  type ParameterLayout,
+  parameterLayout,
+  type VectorLayout,
+  vectorLayout,
+  withVectorInput,
+} from './parameter-layout.ts';
+
+export interface StepOptions extends LossOptions {
+  readonly loss: Loss;
+  readonly optimizer: OptimizerOptions;
+  /** Initializers that stay as they are. */
+  readonly frozen?: (name: string) => boolean;
+  /** The gradient of all parameters together is shortened to this length (Pascanu et al. 2013); not unless told. */
+  readonly clipNorm?: number;
+  /** Keeps a running average of parameters and statistics with this decay; not unless told. */
+  readonly emaDecay?: number;
+  /** Of dropout. */
+  readonly seed?: number;
+  /** Another loss in place of the one named: distillation, say. Gets the model's outputs and the labels. */
+  readonly writeLoss?: (t: Terms, outputs: readonly string[], labels: string) => string;
+}
+
+/** A vector that a step takes and gives anew. */
+export interface StateVector {
+  /** The model's input of this name; the output is `next.<name>`. */
+  readonly name: string;
+  readonly size: number;
+}
+
+export interface StepModel {
+  readonly model: Model;
+  readonly parameters: ParameterLayout;
+  /** The running statistics of batch normalisation. */
+  readonly statistics: VectorLayout;
+  readonly state: readonly StateVector[];
+  /** Scalar inputs beside the rate. */
+  readonly scalars: readonly string[];
+}
+
+export const PARAMETERS = 'state.parameters';
+export const STATISTICS = 'state.statistics';
+export const AVERAGED_PARAMETERS = 'state.averagedParameters';
+export const AVERAGED_STATISTICS = 'state.averagedStatistics';
+export const RATE_INPUT = 'rate';
+/** Sum over the batch of what the model got right. */
+export const CORRECT_OUTPUT = 'correct';
+
+export const nextOf = (state: string): string => `next.${state}`;
+
+/**
+ * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate` and the optimizer's scalars, float32 []; the
+ * state. Outputs: `loss` [], `correct` [], and each state vector's next value.
+ * @throws SkeinError 'unsupported' naming what cannot be trained
+ */
+export function buildStepModel(model: Model, options: StepOptions): StepModel {
+  const parameters = parameterLayout(model.graph, options.frozen);
+  const vectors = withVectorInput(model, PARAMETERS, parameters);
+  const { statistics, unpacked } = withStatistics(vectors, options);
+  const { writer, rules, running } = trainingMode(unpacked, options.seed ?? 0);
+  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
+  const outputs = model.graph.outputs.map(({ name }) => name);
+  const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
+  const { loss, correct } = writeObjective(t, outputs, labels, options);
+  const names = parameters.slots.map(({ name }) => name);
+  const gradients = differentiate(writer, { seeds: new Map([[loss, t.scalar(1, loss)]]), wrt: names, rules });
+  if (gradients.size === 0)
+    throw new SkeinError('invalid-argument', 'Cannot train the model: the loss depends on no parameter');
+  const next = writer.scope('update', () => writeNext(t, { options, parameters, statistics, gradients, running }));
+  const results = new Map([
+    [LOSS_OUTPUT, loss],
+    [CORRECT_OUTPUT, correct],
+    ...[...next].map(([name, value]) => [nextOf(name), value] as const),
+  ]);
+  for (const name of results.keys()) writer.claim(name);
+  const editor = new GraphEditor(writer.build(results).graph);
+  editor.removeUnused();
+  const size = (name: string): number => (name.endsWith('tatistics') ? statistics.size : parameters.size);
+  return {
+    model: { ...model, graph: editor.build() },
+    parameters,
+    statistics,
+    state: [...next.keys()].map((name) => ({ name, size: size(name) })),
+    scalars: Object.keys(optimizerScalars(options.optimizer, 1)),
+  };
+}
+
+/** The running statistics that training changes, as a vector input. */
+function withStatistics(model: Model, options: StepOptions): { statistics: VectorLayout; unpacked: Model } {
+  const names = new Set<string>();
+  for (const node of model.graph.nodes) {
+    if (node.domain !== '' || node.opType !== 'BatchNormalization') continue;
+    for (const name of node.inputs.slice(3, 5)) if (!options.frozen?.(name)) names.add(name);
+  }
+  const statistics = vectorLayout(
+    model.graph,
+    [...names].filter((name) => model.graph.initializers.has(name)),
+  );
+  return { statistics, unpacked: withVectorInput(model, STATISTICS, statistics) };
+}
+
+interface Objective {
+  readonly loss: string;
+  readonly correct: string;
+}
+
+/** @param outputs the model's, of which the first is the scores [N, K] */
+export function writeObjective(
+  t: Terms,
+  outputs: readonly string[],
+  labels: string,
+  options: LossOptions & Pick<StepOptions, 'loss' | 'writeLoss'>,
+): Objective {
+  const scores = outputs[0] ?? '';
+  const dims = t.dims(scores);
+  const classes = dims[1];
+  if (dims.length !== 2 || typeof classes !== 'number' || t.dtype(scores) !== 'float32') {
+    throw new SkeinError(
+      'unsupported',
+      `Cannot train the model: its first output must be float32 [batch, classes], received '${scores}' ${t.dtype(scores)} ${formatShape(dims)}`,
+    );
+  }
+  return t.writer.scope(LOSS_OUTPUT, () => {
+    const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, labels, classes, scores);
+    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, scores, targets, options);
+    // One score says yes where it is above 0.
+    const answer =
+      classes === 1
+        ? t.cast(t.op('Greater', [t.reshape(scores, [-1]), t.scalar(0, scores)]), 'int64')
+        : t.op('ArgMax', [scores], { axis: 1, keepdims: 0 });
+    const right = t.cast(t.op('Equal', [answer, labels]), 'float32');
+    return { loss, correct: t.reduceSum(right, undefined, false) };
+  });
+}
+
+function oneHot(t: Terms, labels: string, classes: number, like: string): string {
+  if (classes === 1) return t.reshape(t.cast(labels, t.dtype(like)), [-1, 1]);
+  const values = t.op('Concat', [t.reshape(t.scalar(0, like), [1]), t.reshape(t.scalar(1, like), [1])], { axis: 0 });
+  return t.op('OneHot', [labels, t.int64s([classes]), values], { axis: -1 });
+}
+
+interface Parts {
+  readonly options: StepOptions;
+  readonly parameters: ParameterLayout;
+  readonly statistics: VectorLayout;
+  readonly gradients: ReadonlyMap<string, string>;
+  readonly running: ReadonlyMap<string, string>;
+}
+
+/** The next value of each state vector. */
+function writeNext(t: Terms, { options, parameters, statistics, gradients, running }: Parts): Map<string, string> {
+  const vector = (name: string, size: number): string => t.writer.input(name, 'float32', [size]);
+  const scalar = (name: string): string => t.writer.input(name, 'float32', []);
+  const flat = (value: string): string => t.reshape(value, [-1]);
+  const joined = (values: readonly string[]): string => t.op('Concat', values, { axis: 0 });
+  let gradient = joined(parameters.slots.map(({ name }) => flat(gradients.get(name) ?? t.zerosLike(name))));
+  if (options.clipNorm !== undefined) gradient = clipped(t, gradient, options.clipNorm);
+  const states = Object.fromEntries(
+    optimizerStates(options.optimizer).map((name) => [name, vector(`state.${name}`, parameters.size)]),
+  );
+  const scalars = Object.fromEntries(
+    Object.keys(optimizerScalars(options.optimizer, 1)).map((name) => [name, scalar(name)]),
+  );
+  const inputs = { parameters: PARAMETERS, gradient, rate: scalar(RATE_INPUT), states, scalars };
+  const update = writeUpdate(t, options.optimizer, parameters, inputs);
+  const next = new Map([[PARAMETERS, update.parameters]]);
+  for (const [name, value] of Object.entries(update.states)) next.set(`state.${name}`, value);
+  if (statistics.size > 0)
+    next.set(STATISTICS, joined(statistics.slots.map(({ name }) => flat(running.get(name) ?? name))));
+  const { emaDecay } = options;
+  if (emaDecay === undefined) return next;
+  const average = (name: string, of: string, size: number): void => {
+    const old = vector(name, size);
+    next.set(name, t.add(t.scale(old, emaDecay), t.scale(next.get(of) ?? '', 1 - emaDecay)));
+  };
+  average(AVERAGED_PARAMETERS, PARAMETERS, parameters.size);
+  if (statistics.size > 0) average(AVERAGED_STATISTICS, STATISTICS, statistics.size);
+  return next;
+}
+
+/** As torch.nn.utils.clip_grad_norm_ does it. */
+function clipped(t: Terms, gradient: string, most: number): string {
+  const norm = t.op('Sqrt', [t.op('ReduceSumSquare', [gradient], { keepdims: 0 })]);
+  const factor = t.div(t.scalar(most, norm), t.add(norm, t.scalar(1e-6, norm)));
+  return t.mul(gradient, t.op('Min', [factor, t.scalar(1, norm)]));
+}
+
+/**
+ * The model as it answers, with a step's vectors as inputs, and how well it does: outputs `loss` [] and `correct` [].
+ * @param averaged whether with the running averages of parameters and statistics
+ */
+export function buildEvaluationModel(
+  model: Model,
+  step: StepModel,
+  options: Pick<StepOptions, 'loss'>,
+  averaged: boolean,
+): Model {
+  const [parameters, statistics] = averaged ? [AVERAGED_PARAMETERS, AVERAGED_STATISTICS] : [PARAMETERS, STATISTICS];
+  const withParameters = withVectorInput(model, parameters, step.parameters);
+  const writer = new GraphWriter(withVectorInput(withParameters, statistics, step.statistics));
+  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
+  const outputs = model.graph.outputs.map(({ name }) => name);
+  const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
+  const { loss, correct } = writeObjective(t, outputs, labels, options);
+  for (const name of [LOSS_OUTPUT, CORRECT_OUTPUT]) writer.claim(name);
+  const results = new Map([
+    [LOSS_OUTPUT, loss],
+    [CORRECT_OUTPUT, correct],
+  ]);
+  const editor = new GraphEditor(writer.build(results).graph);
+  editor.removeUnused();
+  return { ...model, graph: editor.build() };
+}

@@ -1,0 +1,382 @@
+/**
+ * Trains a classifier: step after step of the step model on a thread of its own, while the next batches are prepared. The
+ * caller says what happens between epochs (saving, showing); nothing is written here.
+ */
+import { createHash } from 'node:crypto';
+import { SkeinError } from '../base/index.ts';
+import {
+  type Augmentation,
+  AugmentPool,
+  batchCount,
+  type Dataset,
+  type Preprocessing,
+  type Sampler,
+  shuffledSampler,
+  type TrainingBatch,
+  trainingBatches,
+} from '../data/index.ts';
+import { feedsOf, type Model } from '../graph/index.ts';
+import { serializeModel } from '../onnx/index.ts';
+import { type Device, type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
+import type { Checkpoint, Progress } from './checkpoint.ts';
+import { optimizerScalars } from './optimizer.ts';
+import { packed, unpacked } from './parameter-layout.ts';
+import { learningRates, type ScheduleKind } from './schedule.ts';
+import {
+  AVERAGED_PARAMETERS,
+  AVERAGED_STATISTICS,
+  buildEvaluationModel,
+  buildStepModel,
+  CORRECT_OUTPUT,
+  nextOf,
+  PARAMETERS,
+  RATE_INPUT,
+  STATISTICS,
+  type StepModel,
+  type StepOptions,
+} from './step-model.ts';
+
+export interface TrainerOptions extends StepOptions {
+  readonly model: Model;
+  readonly training: Dataset;
+  /** What the best epoch is chosen by. */
+  readonly validation?: Dataset;
+  readonly preprocessing: Preprocessing;
+  readonly epochs: number;
+  /** Images in a step. */
+  readonly batch: number;
+  /** The highest learning rate. */
+  readonly rate: number;
+  readonly schedule: ScheduleKind;
+  /** Epochs, or parts of one, over which the rate grows to its highest. */
+  readonly warmupEpochs?: number;
+  readonly milestones?: readonly number[];
+  readonly gamma?: number;
+  readonly augmentation?: Augmentation;
+  /** Which images an epoch has; every one once unless told. */
+  readonly sampler?: Sampler;
+  readonly seed?: number;
+  /** Threads that a step computes with; the usable cores unless told. */
+  readonly threads?: number;
+  readonly device?: Device;
+  /** Threads that vary images; 1 unless told. */
+  readonly augmentThreads?: number;
+}
+
+export interface Score {
+  /** Mean over the images. */
+  readonly loss: number;
+  /** Fraction of 1. */
+  readonly accuracy: number;
+  readonly images: number;
+}
+
+export interface StepReport {
+  /** From 1, as the epochs. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly rate: number;
+  /** Over the epoch so far. */
+  readonly score: Score;
+}
+
+export interface EpochReport {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly rate: number;
+  readonly training: Score;
+  readonly validation?: Score;
+  readonly imagesPerSecond: number;
+  readonly seconds: number;
+  /** Whether no epoch did better on the validation images. */
+  readonly best: boolean;
+}
+
+export interface RunHooks {
+  readonly onStep?: (report: StepReport) => void;
+  /** Awaited before the next epoch begins. */
+  readonly onEpoch?: (report: EpochReport) => Promise<void> | void;
+  /** Stops after the step that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+const START: Progress = { epoch: 0, batch: 0, step: 0, images: 0, loss: 0, correct: 0 };
+
+export class Trainer {
+  readonly #options: TrainerOptions;
+  readonly #step: StepModel;
+  readonly #engine: StateEngine;
+  readonly #pool: AugmentPool;
+  readonly #sampler: Sampler;
+  readonly #input: string;
+  readonly #rates: (step: number) => number;
+  readonly #keep: Readonly<Record<string, string>>;
+  /** What a checkpoint must have been made with to be gone on from. */
+  readonly settings: string;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  #stepping: StateModel | undefined;
+  #evaluating: StateModel | undefined;
+  #progress = START;
+
+  /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
+  constructor(options: TrainerOptions) {
+    this.#options = options;
+    this.#step = buildStepModel(options.model, options);
+    this.#input = inputOf(options.model);
+    const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
+    if (training.size === 0)
+      throw new SkeinError('invalid-argument', `Cannot train on '${training.source}': it has no images`);
+    if (!Number.isSafeInteger(epochs) || epochs < 1) {
+      throw new SkeinError('invalid-argument', `Training needs a whole number of epochs from 1, received ${epochs}`);
+    }
+    this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
+    this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
+    this.steps = this.stepsPerEpoch * epochs;
+    this.#rates = learningRates({
+      kind: options.schedule,
+      rate,
+      steps: this.steps,
+      warmupSteps: Math.round(warmupEpochs * this.stepsPerEpoch),
+      ...(milestones === undefined ? {} : { milestones }),
+      ...(gamma === undefined ? {} : { gamma }),
+    });
+    this.settings = this.#fingerprint();
+    this.#keep = Object.fromEntries(this.#step.state.map(({ name }) => [name, nextOf(name)]));
+    const { threads, device } = options;
+    this.#engine = new StateEngine({
+      ...(threads === undefined ? {} : { threads }),
+      ...(device === undefined ? {} : { device }),
+    });
+    this.#pool = new AugmentPool({ threads: options.augmentThreads ?? 1 });
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  get parameters(): number {
+    return this.#step.parameters.size;
+  }
+
+  get threads(): number {
+    return this.#engine.threads;
+  }
+
+  /**
+   * Loads the models, with fresh weights or those of a checkpoint.
+   * @throws SkeinError 'invalid-argument' for a checkpoint of another run
+   */
+  async open(checkpoint?: Checkpoint): Promise<void> {
+    if (checkpoint !== undefined && checkpoint.settings !== this.settings) {
+      throw new SkeinError(
+        'invalid-argument',
+        'The checkpoint is of a run with another model, other data or other options: repeat the call that made it, or begin anew',
+      );
+    }
+    const { model, emaDecay } = this.#options;
+    this.#stepping = await this.#engine.load(serializeModel(this.#step.model));
+    const evaluation = buildEvaluationModel(model, this.#step, this.#options, emaDecay !== undefined);
+    this.#evaluating = await this.#engine.load(serializeModel(evaluation));
+    const vectors = checkpoint?.vectors ?? this.#initial();
+    await this.#engine.put(Object.fromEntries([...vectors].map(([name, data]) => [name, vectorOf(data)])));
+    this.#progress = checkpoint?.progress ?? START;
+  }
+
+  /**
+   * Trains until the last epoch is done or the signal comes.
+   * @returns whether it was the last epoch
+   * @throws SkeinError 'internal' naming step and rate where the loss is no number any more
+   */
+  async run(hooks: RunHooks = {}): Promise<boolean> {
+    const { epochs } = this.#options;
+    while (this.#progress.epoch < epochs) {
+      const start = performance.now();
+      const from = this.#progress.images;
+      if (!(await this.#epoch(hooks))) return false;
+      const seconds = (performance.now() - start) / 1000;
+      const { epoch, step, images, loss, correct, best } = this.#progress;
+      const training = { loss: loss / images, accuracy: correct / images, images };
+      const validation = this.#options.validation && (await this.evaluate(this.#options.validation));
+      const isBest = validation !== undefined && validation.accuracy > (best?.accuracy ?? -1);
+      const now = isBest ? { epoch: epoch + 1, accuracy: validation.accuracy } : best;
+      this.#progress = { ...START, epoch: epoch + 1, step, ...(now === undefined ? {} : { best: now }) };
+      await hooks.onEpoch?.({
+        epoch: epoch + 1,
+        epochs,
+        rate: this.#rates(Math.max(step - 1, 0)),
+        training,
+        ...(validation === undefined ? {} : { validation }),
+        imagesPerSecond: (images - from) / seconds,
+        seconds,
+        best: validation === undefined || isBest,
+      });
+    }
+    return true;
+  }
+
+  /** How well the weights of now do, those that are averaged where there are such. */
+  async evaluate(data: Dataset): Promise<Score> {
+    const model = this.#opened(this.#evaluating);
+    let [images, loss, correct] = [0, 0, 0];
+    for await (const batch of data.batches(this.#options.preprocessing, this.#options.batch)) {
+      const labels = BigInt64Array.from(batch.labels, BigInt);
+      const { outputs } = await model.run(this.#feeds(batch.data, labels, batch.count));
+      images += batch.count;
+      loss += scalarOf(outputs, 'loss') * batch.count;
+      correct += scalarOf(outputs, CORRECT_OUTPUT);
+    }
+    return { loss: loss / images, accuracy: correct / images, images };
+  }
+
+  /** All that is needed to go on from here. */
+  async checkpoint(): Promise<Checkpoint> {
+    const values = await this.#engine.get(this.#step.state.map(({ name }) => name));
+    const vectors = new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
+    return { progress: this.#progress, settings: this.settings, vectors };
+  }
+
+  /** The model with the weights of a checkpoint, the averaged ones where there are such. */
+  modelOf({ vectors }: Checkpoint): Model {
+    const { model } = this.#options;
+    const { parameters, statistics } = this.#step;
+    const weights = vectors.get(AVERAGED_PARAMETERS) ?? vectors.get(PARAMETERS) ?? new Float32Array();
+    const running = vectors.get(AVERAGED_STATISTICS) ?? vectors.get(STATISTICS) ?? new Float32Array();
+    return { ...model, graph: unpacked(unpacked(model.graph, parameters, weights), statistics, running) };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#engine.close(), this.#pool.close()]);
+  }
+
+  /** One epoch, or what is left of it. @returns false where the signal came */
+  async #epoch({ onStep, signal }: RunHooks): Promise<boolean> {
+    const { training, preprocessing, batch, augmentation, seed = 0 } = this.#options;
+    const { epoch, batch: from } = this.#progress;
+    const batches = trainingBatches(training, preprocessing, {
+      batch,
+      epoch,
+      seed,
+      sampler: this.#sampler,
+      from,
+      pool: this.#pool,
+      ...(augmentation === undefined ? {} : { augmentation }),
+    });
+    // One step is always under way while the next is made ready.
+    let underWay: Promise<void> | undefined;
+    for await (const next of batches) {
+      const done = this.#takeStep(next, onStep);
+      done.catch(() => {});
+      await underWay;
+      underWay = done;
+      if (signal?.aborted) break;
+    }
+    await underWay;
+    return !signal?.aborted;
+  }
+
+  async #takeStep(batch: TrainingBatch, onStep: RunHooks['onStep']): Promise<void> {
+    // Steps are sent one ahead: this one's number does not follow from what has been answered.
+    const step = this.#progress.epoch * this.stepsPerEpoch + batch.number;
+    const rate = this.#rates(step);
+    const scalars = optimizerScalars(this.#options.optimizer, step + 1);
+    const feeds: Record<string, TensorData> = { ...this.#feeds(batch.data, batch.labels64, batch.count) };
+    feeds[RATE_INPUT] = scalar(rate);
+    for (const [name, value] of Object.entries(scalars)) feeds[name] = scalar(value);
+    const { outputs, buffers } = await this.#opened(this.#stepping).run(feeds, this.#keep);
+    for (const buffer of buffers) this.#pool.recycle(buffer);
+    const loss = scalarOf(outputs, 'loss');
+    if (!Number.isFinite(loss)) {
+      throw new SkeinError(
+        'internal',
+        `The loss is ${loss} at step ${step + 1} of ${this.steps} with a learning rate of ${rate.toPrecision(3)}: try a lower one, a warm-up, or clipping`,
+      );
+    }
+    const { progress } = this;
+    this.#progress = {
+      ...progress,
+      batch: batch.number + 1,
+      step: step + 1,
+      images: progress.images + batch.count,
+      loss: progress.loss + loss * batch.count,
+      correct: progress.correct + scalarOf(outputs, CORRECT_OUTPUT),
+    };
+    const { images, correct } = this.#progress;
+    const score = { loss: this.#progress.loss / images, accuracy: correct / images, images };
+    onStep?.({ step: step + 1, steps: this.steps, epoch: progress.epoch + 1, rate, score });
+  }
+
+  #feeds(data: Float32Array, labels: BigInt64Array, count: number): NamedTensors {
+    const { shape } = this.#options.preprocessing;
+    return {
+      [this.#input]: { dtype: 'float32', dims: [count, ...shape], data },
+      labels: { dtype: 'int64', dims: [count], data: labels },
+    };
+  }
+
+  #initial(): Map<string, Float32Array> {
+    const { graph } = this.#options.model;
+    const parameters = () => packed(graph, this.#step.parameters);
+    const statistics = () => packed(graph, this.#step.statistics);
+    const known: Readonly<Record<string, () => Float32Array>> = {
+      [PARAMETERS]: parameters,
+      [AVERAGED_PARAMETERS]: parameters,
+      [STATISTICS]: statistics,
+      [AVERAGED_STATISTICS]: statistics,
+    };
+    return new Map(this.#step.state.map(({ name, size }) => [name, known[name]?.() ?? new Float32Array(size)]));
+  }
+
+  #opened(model: StateModel | undefined): StateModel {
+    if (model === undefined) throw new SkeinError('internal', 'The trainer must be opened first');
+    return model;
+  }
+
+  /** Of everything that the numbers follow from. */
+  #fingerprint(): string {
+    const {
+      model: _model,
+      training,
+      validation: _validation,
+      writeLoss: _write,
+      frozen: _frozen,
+      ...rest
+    } = this.#options;
+    const hash = createHash('sha256').update(serializeModel(this.#step.model));
+    const settings = {
+      ...rest,
+      source: training.source,
+      split: training.split,
+      size: training.size,
+      order: this.#sampler.size,
+    };
+    hash.update(
+      JSON.stringify(settings, (key, value) => (key === 'device' || key === 'augmentThreads' ? undefined : value)),
+    );
+    for (const vector of [this.#step.parameters, this.#step.statistics]) {
+      const start = packed(this.#options.model.graph, vector);
+      hash.update(new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
+    }
+    return hash.digest('hex');
+  }
+}
+
+function inputOf({ graph }: Model): string {
+  const [input, second] = feedsOf(graph);
+  if (input !== undefined && second === undefined) return input.name;
+  const count = feedsOf(graph).length;
+  throw new SkeinError('unsupported', `Cannot train the model: it must have one input, it has ${count}`);
+}
+
+function vectorOf(data: Float32Array): TensorData {
+  return { dtype: 'float32', dims: [data.length], data };
+}
+
+function scalar(value: number): TensorData {
+  return { dtype: 'float32', dims: [], data: Float32Array.of(value) };
+}
+
+function scalarOf(outputs: NamedTensors, name: string): number {
+  return Number(outputs[name]?.data[0] ?? Number.NaN);
+}
