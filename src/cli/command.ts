@@ -33,7 +33,7 @@ export interface Output {
   note(line: string): void;
   warn(line: string): void;
   /** Shown on a terminal only. */
-  progress(label: string, total: number): Progress;
+  progress(label: string, total: number, options?: { readonly exitOnInterrupt?: boolean }): Progress;
 }
 
 /** Adds `--json` and `--verbose` and runs `run` with the options and an output. */
@@ -58,7 +58,8 @@ function outputOf({ json = false }: { json?: boolean }): Output {
     // With --json nobody reads notes; warnings stay.
     note: (line) => void (json || note(line)),
     warn: (line) => note(`warning: ${line}`),
-    progress: (label, total) => new Progress(label, total, process.stderr),
+    progress: (label, total, { exitOnInterrupt = true } = {}) =>
+      new Progress(label, total, process.stderr, undefined, exitOnInterrupt),
   };
 }
 

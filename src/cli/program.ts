@@ -2,9 +2,11 @@
 import { Command } from 'commander';
 import { benchCommand } from './bench.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
 import { serveCommand } from './serve.ts';
+import { trainCommand } from './train.ts';
 
 export function makeProgram(version: string): Command {
   return new Command('skein')
@@ -15,5 +17,7 @@ export function makeProgram(version: string): Command {
     .addCommand(pairCommand())
     .addCommand(profileCommand())
     .addCommand(serveCommand())
-    .addCommand(benchCommand());
+    .addCommand(benchCommand())
+    .addCommand(trainCommand())
+    .addCommand(gradientCommand());
 }

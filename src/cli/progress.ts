@@ -18,30 +18,43 @@ export class Progress {
   readonly #start: number;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
-  constructor(label: string, total: number, terminal: Terminal, now: () => number = () => performance.now()) {
+  /** @param exitOnInterrupt whether Ctrl-C ends the process; not where the command itself stops in good order */
+  constructor(
+    label: string,
+    total: number,
+    terminal: Terminal,
+    now: () => number = () => performance.now(),
+    exitOnInterrupt = true,
+  ) {
     this.#label = label;
     this.#total = total;
     this.#terminal = terminal;
     this.#now = now;
     this.#start = now();
-    if (terminal.isTTY === true) process.once('SIGINT', this.#interrupted);
+    if (terminal.isTTY === true && exitOnInterrupt) process.once('SIGINT', this.#interrupted);
   }
 
-  /** Says that `done` of the total are done. */
-  readonly update = (done: number): void => {
+  /** Says that `done` of the total are done, and more where there is more to say. */
+  readonly update = (done: number, more?: string): void => {
     const now = this.#now();
     if (this.#terminal.isTTY !== true || now - this.#drawnAt < REDRAW_MS) return;
     this.#drawnAt = now;
     const elapsed = now - this.#start;
     const left =
       elapsed > ESTIMATE_AFTER_MS && done > 0 ? `, ${duration((elapsed / done) * (this.#total - done))} left` : '';
-    this.#terminal.write(`${CLEAR}${this.#label} ${done}/${this.#total}${left}`);
+    const words = more === undefined ? '' : `, ${more}`;
+    this.#terminal.write(`${CLEAR}${this.#label} ${done}/${this.#total}${words}${left}`);
   };
+
+  /** Takes the line away until the next update, for something else to be written. */
+  clear(): void {
+    if (this.#terminal.isTTY === true) this.#terminal.write(CLEAR);
+  }
 
   /** Takes the line away. */
   end(): void {
     process.off('SIGINT', this.#interrupted);
-    if (this.#terminal.isTTY === true) this.#terminal.write(CLEAR);
+    this.clear();
   }
 
   // Ctrl-C leaves no half line behind; 130 is the shell's code for it.

@@ -1,0 +1,62 @@
+/** `skein gradient`: the ONNX model that computes a model's loss and gradients. */
+import { Command, Option } from 'commander';
+import { definedOnly, type OutputOptions, withAction } from './command.ts';
+import { LOSSES, type Loss } from './loss-names.ts';
+import { count } from './table.ts';
+
+interface Options extends OutputOptions {
+  readonly loss: Loss;
+  readonly mode: 'eval' | 'train';
+  readonly output: string;
+  readonly wrt?: string[];
+  readonly inputs?: true;
+  readonly labelSmoothing?: number;
+}
+
+export function gradientCommand(): Command {
+  const command = new Command('gradient')
+    .description('write the ONNX model that computes loss and gradients')
+    .argument('<model>', 'an .onnx file')
+    .addOption(
+      new Option('--loss <loss>', 'a mean over the batch; labels: int64 [N], for bce and mse as the first output')
+        .choices(LOSSES)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--mode <mode>', 'eval: as the model answers; train: batch normalisation by the batch, dropout on')
+        .choices(['eval', 'train'])
+        .default('eval'),
+    )
+    .requiredOption('-o, --output <file>', 'the .onnx file to write')
+    .option(
+      '--wrt <names>',
+      'initializers, * stands for any letters, separated by commas (default: all trainable)',
+      names,
+    )
+    .option('--inputs', "the gradients of the model's inputs, too");
+  return withAction<Options>(command, async (output, [path = ''], options) => {
+    const { gradientModel } = await import('../autodiff/index.ts');
+    const { readModel, writeModel } = await import('../onnx/index.ts');
+    const { matching } = await import('./name-patterns.ts');
+    const model = await readModel(path);
+    const { loss, mode, inputs, wrt } = options;
+    const initializers = [...model.graph.initializers.keys()];
+    const made = gradientModel(model, {
+      loss,
+      mode,
+      ...definedOnly({ inputs, wrt: wrt && matching('--wrt', wrt, initializers) }),
+    });
+    await writeModel(made, options.output);
+    const outputs = made.graph.outputs.map(({ name }) => name);
+    const gradients = outputs.filter((name) => name.startsWith('grad.')).length;
+    const report = { output: options.output, loss, mode, nodes: made.graph.nodes.length, outputs };
+    output.result(
+      report,
+      () => `${options.output}: ${loss} and ${gradients} gradients, ${count(made.graph.nodes.length)} nodes`,
+    );
+  });
+}
+
+function names(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}

@@ -1,0 +1,32 @@
+/** Names picked by patterns in which `*` stands for any letters. */
+import { didYouMean, SkeinError } from '../base/index.ts';
+
+/** Whether a name fits one of the patterns. */
+export function nameFilter(patterns: readonly string[]): (name: string) => boolean {
+  const expressions = patterns.map(
+    (pattern) =>
+      new RegExp(
+        `^${pattern
+          .split('*')
+          .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+          .join('.*')}$`,
+      ),
+  );
+  return (name) => expressions.some((expression) => expression.test(name));
+}
+
+/**
+ * The names that fit, in their own order.
+ * @param option stands in messages
+ * @throws SkeinError 'invalid-argument' for a pattern that none fits
+ */
+export function matching(option: string, patterns: readonly string[], names: readonly string[]): string[] {
+  for (const pattern of patterns) {
+    if (names.some(nameFilter([pattern]))) continue;
+    throw new SkeinError(
+      'invalid-argument',
+      `${option}: no initializer is called '${pattern}'${didYouMean(pattern, names)}`,
+    );
+  }
+  return names.filter(nameFilter(patterns));
+}

@@ -1,0 +1,134 @@
+/** The words of `skein train`. */
+import { Command, Option } from 'commander';
+import type { Loss } from '../autodiff/index.ts';
+import type { Augmentation } from '../data/index.ts';
+import type { Device } from '../runtime/index.ts';
+import type { ScheduleKind } from '../train/index.ts';
+import { readAugmentation } from './augmentation.ts';
+import {
+  type DataOptions,
+  MOST_THREADS,
+  type ModelOptions,
+  numberBetween,
+  numberList,
+  type OutputOptions,
+  wholeNumber,
+  withData,
+  withModelOptions,
+} from './command.ts';
+import { LOSSES } from './loss-names.ts';
+
+export interface TrainFlags extends DataOptions, ModelOptions, OutputOptions {
+  readonly output: string;
+  readonly val?: string;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly rate?: number;
+  readonly schedule: ScheduleKind;
+  readonly warmup: number;
+  readonly milestones?: number[];
+  readonly gamma?: number;
+  readonly optimizer: 'sgd' | 'adamw';
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay?: number;
+  readonly loss: Loss;
+  readonly labelSmoothing?: number;
+  readonly classWeights?: number[] | 'balanced';
+  readonly sampler: 'shuffled' | 'balanced';
+  readonly clip?: number;
+  readonly ema?: number;
+  readonly freeze?: string[];
+  readonly augment: Augmentation;
+  readonly augmentThreads: number;
+  readonly keep?: 'best' | 'last';
+  readonly resume?: true;
+  readonly threads?: number;
+  readonly device: Device;
+}
+
+const ANY = Number.MAX_VALUE;
+
+export function trainWords(): Command {
+  const command = new Command('train')
+    .description('train or fine-tune a model')
+    .argument('<model>', 'an .onnx file to fine-tune, or the name of an architecture: resnet20, vgg19:width=0.5, …')
+    .requiredOption('-o, --output <file>', 'the .onnx file to write; its log and checkpoint are written beside it');
+  withData(command)
+    .option('--val <source>', "held-out images that the best epoch is chosen by (default: the split 'val' of --data)")
+    .option('--epochs <n>', 'times that every image is seen', wholeNumber(1), 10)
+    .option('--batch <n>', 'images in a step', wholeNumber(1), 128)
+    .option(
+      '--rate <n>',
+      'the highest learning rate (default: sgd 0.1, adamw 0.001; a tenth for an .onnx file)',
+      numberBetween(1e-12, 1e6),
+    )
+    .addOption(
+      new Option('--schedule <kind>', 'how the rate falls')
+        .choices(['constant', 'step', 'cosine', 'one-cycle'])
+        .default('cosine'),
+    )
+    .option('--warmup <epochs>', 'epochs over which the rate grows to its highest', numberBetween(0, ANY), 0)
+    .option(
+      '--milestones <shares>',
+      'of step: after which shares of the training it falls (default: 0.5,0.75)',
+      numberList,
+    )
+    .option('--gamma <n>', 'of step: what is left of the rate (default: 0.1)', numberBetween(0, 1))
+    .addOption(new Option('--optimizer <kind>').choices(['sgd', 'adamw']).default('sgd'))
+    .option('--momentum <n>', 'of sgd', numberBetween(0, 0.999999), 0.9)
+    .option('--no-nesterov', "of sgd: without Nesterov's look ahead")
+    .option(
+      '--weight-decay <n>',
+      'of weights, not of norms and biases (default: sgd 0.0005, adamw 0.01)',
+      numberBetween(0, ANY),
+    )
+    .addOption(new Option('--loss <loss>').choices(LOSSES).default('cross-entropy'))
+    .option('--label-smoothing <n>', 'share of the target spread over all classes', numberBetween(0, 0.999999))
+    .option('--class-weights <numbers>', "a factor a class, separated by commas, or 'balanced'", classWeights)
+    .addOption(
+      new Option('--sampler <kind>', 'which images an epoch has: each once, or every class equally often')
+        .choices(['shuffled', 'balanced'])
+        .default('shuffled'),
+    )
+    .option('--clip <norm>', 'the gradient is shortened to this length', numberBetween(1e-12, ANY))
+    .option(
+      '--ema <decay>',
+      'average the weights over the steps with this decay, 0.999 say',
+      numberBetween(0, 0.99999999),
+    )
+    .option('--freeze <names>', 'initializers that stay, * stands for any letters: layer1.*,conv1.weight', names)
+    .option(
+      '--augment <words>',
+      'crop=4,flip,cutout=8,autoaugment,brightness=0.2,contrast=…,saturation=…,hue=…, or none',
+      readAugmentation,
+      {
+        crop: 4,
+        flip: true,
+      },
+    )
+    .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
+    .addOption(
+      new Option('--keep <which>', 'the epoch whose weights are written (default: best, where there is --val)').choices(
+        ['best', 'last'],
+      ),
+    )
+    .option('--resume', 'go on from the checkpoint beside --output, with the same words')
+    .option(
+      '--threads <n>',
+      'threads that a step computes with (default: the usable cores)',
+      wholeNumber(1, MOST_THREADS),
+    )
+    .addOption(
+      new Option('--device <name>', 'where ONNX Runtime computes').choices(['cpu', 'webgpu', 'cuda']).default('cpu'),
+    );
+  return withModelOptions(command);
+}
+
+function names(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}
+
+function classWeights(text: string): number[] | 'balanced' {
+  return text === 'balanced' ? text : numberList(text);
+}
