@@ -247,6 +247,7 @@ export function createEchoPlane(): EchoPlane {
       check(model);
       plane.loads.push(`unload ${model}`);
     },
+    refused: () => {},
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: `skein_requests_total ${answered}\n` }),
   };
   return plane;

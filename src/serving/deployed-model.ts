@@ -177,6 +177,7 @@ export class DeployedModel implements Deployment {
       const code: ErrorCode = error instanceof SkeinError ? error.code : 'internal';
       this.statistics.failed(tookMs);
       this.counts.failed(code, tookMs / 1000);
+      this.#metrics.counted(error);
       throw error;
     } finally {
       this.#inFlight--;

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { SkeinError } from '../base/index.ts';
 import { ServerMetrics } from './metrics.ts';
 
 const reading = { model: 'm', version: '1', inFlight: 2, nodes: [{ path: 'root', rows: 4, waitingRows: 3 }] };
@@ -44,4 +45,19 @@ it('ServerMetrics keeps the counts of a version while it is loaded anew, and dro
 
   metrics.release('m', '1');
   expect(await page()).not.toContain('model="m"');
+});
+
+it('ServerMetrics counts what was refused before a model was asked, and nothing twice', async () => {
+  const metrics = new ServerMetrics(() => []);
+  const ofModel = new SkeinError('queue-full', 'no room');
+  metrics.counted(ofModel);
+  metrics.refused(ofModel);
+  metrics.refused(new SkeinError('not-found', 'no such model'));
+  metrics.refused(new SyntaxError('a defect'));
+
+  const { body } = await metrics.page();
+
+  expect(body).not.toContain('skein_refused_requests_total{reason="queue-full"}');
+  expect(body).toContain('skein_refused_requests_total{reason="not-found"} 1\n');
+  expect(body).toContain('skein_refused_requests_total{reason="internal"} 1\n');
 });

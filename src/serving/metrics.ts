@@ -3,7 +3,7 @@
  * count in ModelCounts, and a scrape reads them.
  */
 import { Counter, Gauge, type Metric, Registry } from 'prom-client';
-import { ERROR_CODES } from '../base/index.ts';
+import { ERROR_CODES, SkeinError } from '../base/index.ts';
 import type { BucketCounts } from './bucket-counts.ts';
 import { ModelCounts, type NodeCounts } from './model-counts.ts';
 
@@ -35,12 +35,21 @@ export class ServerMetrics {
   readonly #registry = new Registry();
   readonly #models = new Map<string, CountedModel>();
   readonly #deaths: Counter;
+  readonly #refusals: Counter;
+  /** Errors that are in a model's counts. */
+  readonly #counted = new WeakSet<object>();
 
   /** @param read called at each scrape for the gauges */
   constructor(read: () => readonly ModelReading[]) {
     this.#counters();
     this.#histograms();
     this.#gauges(read);
+    this.#refusals = new Counter({
+      name: 'skein_refused_requests_total',
+      help: 'Requests for inference refused before a model was asked, by reason: unknown models, bodies that cannot be read.',
+      labelNames: ['reason'],
+      registers: [this.#registry],
+    });
     this.#deaths = new Counter({
       name: 'skein_worker_deaths_total',
       help: 'Worker threads that died and were replaced.',
@@ -67,6 +76,17 @@ export class ServerMetrics {
     const key = JSON.stringify([model, version]);
     const known = this.#models.get(key);
     if (known !== undefined && --known.users === 0) this.#models.delete(key);
+  }
+
+  /** A model's counts have this error. */
+  counted(error: unknown): void {
+    if (typeof error === 'object' && error !== null) this.#counted.add(error);
+  }
+
+  /** A request was answered with this error; one that a model has counted is not counted again. */
+  refused(error: unknown): void {
+    if (typeof error === 'object' && error !== null && this.#counted.has(error)) return;
+    this.#refusals.inc({ reason: error instanceof SkeinError ? error.code : 'internal' });
   }
 
   workerDied(pool: string): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../base/index.ts';
 import type { PredictContext } from '../plan/index.ts';
 import { ModelServer, type ModelServerParts } from './model-server.ts';
 
@@ -22,7 +23,8 @@ function planeOver(seen: PredictContext[]): ModelServer {
   const parts = {
     registry: { get: () => deployment },
     clock: { now: () => 0 },
-    maxRows: 10,
+    maxRowBytes: 40,
+    buffers: new BufferPool(),
     version: '1.0.0',
     workers: 1,
   };

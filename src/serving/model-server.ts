@@ -214,6 +214,10 @@ export class ModelServer implements DataPlane {
     await this.#parts.registry.unload(model);
   }
 
+  refused(error: unknown): void {
+    this.#parts.metrics.refused(error);
+  }
+
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
     return this.#parts.metrics.page();
   }

@@ -181,6 +181,8 @@ export interface DataPlane {
   loadModel(model: string): Promise<void>;
   /** Takes a model out of service; what it already accepted is answered first. */
   unloadModel(model: string): Promise<void>;
+  /** A request is answered with this error: counted, unless it was when a model failed on it. */
+  refused(error: unknown): void;
   /** The Prometheus metrics page and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

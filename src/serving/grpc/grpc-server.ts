@@ -93,10 +93,15 @@ export async function createGrpcServer(plane: DataPlane, options: GrpcServerOpti
   server.addService(HEALTH_SERVICE, healthHandlers(plane, watchers, log));
   if (options.bareStreams ?? true) {
     const answer: UnaryOptions['answer'] = async (message, deadline, signal) => {
-      const request = readInferRequest(message);
-      limitTimeout(request, deadline);
-      request.signal = signal;
-      return encodeInferWire(await plane.infer(request), PREFIX_BYTES);
+      try {
+        const request = readInferRequest(message);
+        limitTimeout(request, deadline);
+        request.signal = signal;
+        return encodeInferWire(await plane.infer(request), PREFIX_BYTES);
+      } catch (error) {
+        plane.refused(error);
+        throw error;
+      }
     };
     const bare: UnaryOptions = { answer, limits, check, log, calls };
     takeStreams(server, (stream, headers) => {

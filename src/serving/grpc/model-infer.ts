@@ -32,6 +32,7 @@ export function answerUnary(
   let answered = false;
   const fail = (error: unknown): void => {
     answered = true;
+    plane.refused(error);
     callback(statusOf(error, log));
   };
   try {
@@ -154,6 +155,7 @@ export class InferStream {
       const answer = encodeStreamWire(await this.#plane.infer(request));
       return final ? markFinal(answer) : answer;
     } catch (error) {
+      this.#plane.refused(error);
       return encodeStreamError(statusOf(error, this.#log).details, id, final);
     } finally {
       this.#waiting.delete(gone);

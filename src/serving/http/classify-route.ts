@@ -37,7 +37,10 @@ export function createClassifyRoute({ plane, limits, log }: ClassifyRouteOptions
       ]);
       response.end(body);
     };
-    answer().catch((error: unknown) => sendError(response, error, log));
+    answer().catch((error: unknown) => {
+      plane.refused(error);
+      sendError(response, error, log);
+    });
   };
 }
 

@@ -32,7 +32,10 @@ export interface InferRouteOptions {
 export function createInferRoute({ plane, limits, jsonDepth, log }: InferRouteOptions): ModelRoute {
   const bodies = new InferBodies(jsonDepth);
   return (request, response, model, version) => {
-    const fail = (error: unknown): void => sendError(response, error, log);
+    const fail = (error: unknown): void => {
+      plane.refused(error);
+      sendError(response, error, log);
+    };
     const answer = async (body: Buffer, headerLength: number | undefined): Promise<void> => {
       const { request: asked, form } =
         headerLength === 0
