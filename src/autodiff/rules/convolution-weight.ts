@@ -4,7 +4,7 @@
  * as a matrix product over all positions q. One copy of x or dy for each tap i would cost more than the product itself, so
  * the taps are shared out: along an axis without a stride it is dy that is moved, so that x and dy are copied k times each
  * instead of one of them k² times. Measured on ONNX Runtime's CPU kernels at batch 128, ms (16, 32, 64 channels on 32×32,
- * 16×16, 8×8): a convolution of transposed tensors 24.8, 16.6, 11.5; one product a tap 7.3, 7.3, 8.5; here 6.5, 5.3, 4.4.
+ * 16×16, 8×8): a convolution of transposed tensors 24.8, 16.6, 11.5; one product a tap 7.3, 7.3, 8.5; here 7.0, 5.3, 4.4.
  */
 import type { Terms } from '../terms.ts';
 import { resized, seenThrough, taps, type WindowAxis } from './sliding-window.ts';
