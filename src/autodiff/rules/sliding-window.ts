@@ -1,5 +1,5 @@
 /** Where the windows of a node lie, with automatic padding resolved: what the gradients of convolutions and pools go by. */
-import { windowOf, windowSteps } from '../../ops/index.ts';
+import { isKnown, windowOf, windowSteps } from '../../ops/index.ts';
 import type { GradientContext } from '../gradient-rule.ts';
 import type { Terms } from '../terms.ts';
 
@@ -55,7 +55,9 @@ export function resized(
     return [...lead, ...of.map(([begin]) => begin), ...rest, ...lead, ...of.map(([, end]) => end), ...rest];
   };
   const cut = amounts.map(([begin, end]) => Math.max(-begin, 0) + Math.max(-end, 0));
-  if (cut.every((elements, i) => elements === 0 || elements < t.size(x, i + first))) return t.pad(x, pads(amounts));
+  if (cut.every((elements, i) => elements === 0 || elements < t.size(x, i + first))) {
+    return alongOneAxis(t, x, first, amounts) ?? t.pad(x, pads(amounts));
+  }
   // Pad cannot cut off more than there is, however much it adds elsewhere.
   const larger = t.pad(x, pads(amounts.map(([begin, end]) => [Math.max(begin, 0), Math.max(end, 0)])));
   const kept = amounts.map(([begin, end], i) => {
@@ -63,6 +65,28 @@ export function resized(
     return { axis, start: Math.max(-begin, 0), end: t.size(larger, axis) + Math.min(end, 0) };
   });
   return t.slice(larger, kept);
+}
+
+/**
+ * The same where only one axis changes, in long runs: with what lies behind it as one axis, ONNX Runtime's Pad is up to
+ * twice as fast. Undefined where another axis changes or more than the first is not known.
+ */
+function alongOneAxis(
+  t: Terms,
+  x: string,
+  first: number,
+  amounts: readonly (readonly [begin: number, end: number])[],
+): string | undefined {
+  const [changed, another] = amounts.flatMap(([begin, end], i) => (begin === 0 && end === 0 ? [] : [i]));
+  const known = t.dims(x).slice(1);
+  if (changed === undefined || another !== undefined || first === 0 || !isKnown(known)) return undefined;
+  const sizes: readonly number[] = known;
+  const at = first + changed - 1;
+  const run = sizes.slice(at + 1).reduce((product, size) => product * size, 1);
+  const [begin, end] = amounts[changed] ?? [0, 0];
+  const size = sizes[at] as number;
+  const longer = t.pad(t.reshape(x, [-1, size * run]), [0, begin * run, 0, end * run]);
+  return t.reshape(longer, [-1, ...sizes.with(at, size + begin + end)]);
 }
 
 /** For each position of the kernel over the first `count` axes, row by row: its index along each of them. */
