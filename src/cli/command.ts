@@ -3,7 +3,7 @@
  * line, and what goes to which stream: results to standard output, everything else to standard error. Commands import what
  * they work with inside their actions, so that help and usage errors come at once.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf, SkeinError } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
@@ -176,6 +176,14 @@ export function readText(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {
     throw new SkeinError('not-found', `Cannot read '${file}': ${messageOf(error)}`, { cause: error });
   });
+}
+
+/** What a command makes of a file must not take that file's place. @throws UsageError */
+export async function refuseSameFile(input: string, output: string): Promise<void> {
+  const places = await Promise.all([input, output].map((file) => realpath(file).catch(() => undefined)));
+  if (places[0] !== undefined && places[0] === places[1]) {
+    throw new UsageError(`--output must be another file than the model, received '${output}' for both`);
+  }
 }
 
 /** Beyond any machine that this runs on, and short of exhausting one. */

@@ -1,6 +1,6 @@
 /** `skein gradient`: the ONNX model that computes a model's loss and gradients. */
 import { Command, Option } from 'commander';
-import { definedOnly, type OutputOptions, withAction } from './command.ts';
+import { definedOnly, type OutputOptions, refuseSameFile, withAction } from './command.ts';
 import { LOSSES, type Loss } from './loss-names.ts';
 import { count } from './table.ts';
 
@@ -10,7 +10,6 @@ interface Options extends OutputOptions {
   readonly output: string;
   readonly wrt?: string[];
   readonly inputs?: true;
-  readonly labelSmoothing?: number;
 }
 
 export function gradientCommand(): Command {
@@ -38,6 +37,7 @@ export function gradientCommand(): Command {
     const { gradientModel } = await import('../autodiff/index.ts');
     const { readModel, writeModel } = await import('../onnx/index.ts');
     const { matching } = await import('./name-patterns.ts');
+    await refuseSameFile(path, options.output);
     const model = await readModel(path);
     const { loss, mode, inputs, wrt } = options;
     const initializers = [...model.graph.initializers.keys()];

@@ -6,7 +6,15 @@ import { checkWritable, SkeinError, writeError } from '../base/index.ts';
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { Checkpoint, EpochReport, Trainer, TrainerOptions } from '../train/index.ts';
-import { CommandFailure, definedOnly, type Output, skippedLine, UsageError, withAction } from './command.ts';
+import {
+  CommandFailure,
+  definedOnly,
+  type Output,
+  refuseSameFile,
+  skippedLine,
+  UsageError,
+  withAction,
+} from './command.ts';
 import { noteGuess } from './origin.ts';
 import { percent } from './table.ts';
 import { type TrainFlags, trainWords } from './train-options.ts';
@@ -17,6 +25,7 @@ export function trainCommand(): Command {
       throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
     const { openData } = await import('../data/index.ts');
     const { Trainer } = await import('../train/index.ts');
+    await refuseSameFile(path, flags.output);
     await checkWritable(dirname(flags.output));
     const { limit, seed, split } = flags;
     const training = await openData(flags.data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });

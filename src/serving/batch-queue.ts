@@ -182,7 +182,6 @@ export class BatchQueue implements Predictor, DispatchQueue {
         reject(refusal);
         return;
       }
-      this.rows += batch.count;
       if (batch.count === 0) {
         this.#finish(request);
         return;
@@ -287,6 +286,8 @@ export class BatchQueue implements Predictor, DispatchQueue {
 
   #finish(request: Waiting): void {
     const count = request.batch.count;
+    // Not before: those above in the plan count what this one has answered.
+    this.rows += count;
     this.#options.observer?.answered(request.computeMs);
     request.resolve({ count, data: request.scores, answeredBy: new Array<string>(count).fill(this.path) });
   }

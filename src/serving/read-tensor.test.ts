@@ -113,6 +113,13 @@ describe('readImageRows() of FP32', () => {
   });
 });
 
+it('readImageRows() refuses numbers that float32 does not hold', () => {
+  // JSON.parse makes Infinity of 1e999.
+  for (const value of [JSON.parse('1e999'), 1e39]) {
+    expect(() => read({ content: { values: [...floats.subarray(1), value] } })).toThrow('that float32 holds');
+  }
+});
+
 describe('readImageRows() of BYTES', () => {
   const files = [Uint8Array.of(1, 2, 3), Uint8Array.of(4)];
   const raw = Uint8Array.of(3, 0, 0, 0, 1, 2, 3, 1, 0, 0, 0, 4);

@@ -109,10 +109,11 @@ function readFloats(
   const data = take(count);
   for (let i = 0; i < count; i++) {
     const value = values[i];
-    if (typeof value !== 'number') {
+    // As literal NaN and Infinity are refused by JSON itself, so is what becomes infinite.
+    if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) {
       throw new SkeinError(
         'invalid-argument',
-        `The data of input '${input.name}' must be numbers, received ${describe(value)} as element ${i}`,
+        `The data of input '${input.name}' must be numbers that float32 holds, received ${describe(value)} as element ${i}`,
       );
     }
     data[i] = value;

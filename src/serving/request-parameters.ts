@@ -27,14 +27,16 @@ export function received(value: unknown): string {
 }
 
 /**
- * A parameter that counts something, as a number; undefined where it is absent.
- * @throws SkeinError 'invalid-argument' unless it is an integer between 0 and 2^53 - 1
+ * A parameter that counts something, as a number; undefined where it is absent. What is beyond 2^53 - 1 is that: Triton's
+ * counts have 64 bits, and nobody waits so many microseconds.
+ * @throws SkeinError 'invalid-argument' unless it is an integer of at least 0
  */
 export function countParameter(parameters: Parameters | undefined, name: string, subject: string): number | undefined {
   const value = parameters?.[name];
   if (value === undefined) return undefined;
   const count = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count;
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 0)
+    return Math.min(count, Number.MAX_SAFE_INTEGER);
   throw new SkeinError(
     'invalid-argument',
     `${subject}: parameter '${name}' must be an integer of at least 0, received ${received(value)}`,

@@ -54,6 +54,17 @@ it('close() closes connections without a request at once, used ones and fresh on
   await Promise.all([fresh.closed, used.closed, tls.closed]);
 });
 
+it('close() answers a request that an idle connection was just sending, and says that it is the last', async () => {
+  const used = await open(REQUEST);
+  await expect.poll(() => used.received).toContain('"data":[10]');
+  used.received = '';
+  const closing = server.close(10_000);
+  used.socket.write(REQUEST);
+  expect(await used.closed).toMatch(/connection: close/i);
+  expect(used.received).toContain('"data":[10]');
+  expect(await closing).toBe(0);
+});
+
 it('close() answers what was accepted and then closes those connections', async () => {
   plane.delayMs = 300;
   const accepted = await Promise.all([open(REQUEST), open(REQUEST)]);

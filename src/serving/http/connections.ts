@@ -1,11 +1,15 @@
 /**
  * The connections of a server, so that it can drain: a request whose body has arrived is accepted and is answered, one
- * still under way gets a moment, what is idle is closed at once. Node knows neither which is which nor fresh connections.
+ * still under way gets a moment, and so does what is idle, where a client that knows of nothing may just be sending one.
+ * Node knows neither which is which nor fresh connections.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { ARRIVAL_MS, waitUntil } from '../drain.ts';
 import { sendParserError } from './error-response.ts';
+
+/** How long an idle connection is kept when the server drains, for a request that was sent before the client could know. */
+const IDLE_MS = 200;
 
 /** How long a client that sends no more waits before it is asked whether it is still there. */
 const PROBE_MS = 20;
@@ -91,7 +95,8 @@ export class Connections {
     await waitUntil((waitedMs) => {
       for (const [socket, connection] of this.#open) {
         const open = unanswered(connection);
-        if (open.length === 0 || (waitedMs >= ARRIVAL_MS && !open.some(isAccepted))) socket.destroy();
+        const patienceMs = open.length === 0 ? IDLE_MS : open.some(isAccepted) ? graceMs : ARRIVAL_MS;
+        if (waitedMs >= patienceMs) socket.destroy();
       }
       return this.#open.size === 0;
     }, graceMs);

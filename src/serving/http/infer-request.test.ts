@@ -64,7 +64,7 @@ describe('parseInferBody() accounts for every byte', () => {
     [[15], 16, "has 1 bytes that no input's 'binary_data_size' accounts for"],
     [[-1], 16, "'binary_data_size' must be an integer of at least 0"],
     [['16'], 16, "'binary_data_size' must be an integer of at least 0"],
-    [[1e300], 16, "'binary_data_size' must be an integer of at least 0"],
+    [[1e300], 16, 'binary_data_size is 9007199254740991 but only 16 bytes'],
     [[], 3, 'has 3 bytes'],
   ])('sizes %j of %i bytes', (sizes, bytes, words) => {
     expect(() => parse(withSize(...sizes), Buffer.alloc(bytes))).toThrow(words);

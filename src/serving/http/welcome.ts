@@ -17,7 +17,7 @@ export function welcomeText(plane: DataPlane): string {
     `POST /v2/models/${example}/infer      tensors, as JSON or binary`,
     `GET  /v2/models/${example}            its inputs and outputs; also /ready, /config, /stats`,
     'POST /v2/repository/index       every model and its state',
-    'GET  /v2/health/ready           200 when every model is ready',
+    'GET  /v2/health/ready           200 when there is a model to answer',
     'GET  /metrics                   for Prometheus',
     '',
   ].join('\n');
