@@ -1,0 +1,249 @@
+/**
+ * Five steps of a small network in train mode against PyTorch 2.15.0: Linear(4, 5, bias=False), BatchNorm1d(5), ReLU,
+ * Linear(5, 3), cross-entropy; torch.optim.SGD and AdamW with weight decay in a parameter group of the two weight matrices,
+ * torch.nn.utils.clip_grad_norm_, torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn.
+ */
+import { describe, expect, it } from 'vitest';
+import { expectClose } from '../../test/expect-close.ts';
+import { feed, openOnnx } from '../../test/run-onnx.ts';
+import type { Model } from '../graph/index.ts';
+import { serializeModel } from '../onnx/index.ts';
+import { GraphBuilder } from '../ops/index.ts';
+import { optimizerScalars } from './optimizer.ts';
+import { packed, type VectorLayout } from './parameter-layout.ts';
+import {
+  AVERAGED_PARAMETERS,
+  AVERAGED_STATISTICS,
+  buildStepModel,
+  nextOf,
+  PARAMETERS,
+  STATISTICS,
+  type StepModel,
+  type StepOptions,
+} from './step-model.ts';
+
+const BATCH = 8;
+const STEPS = 5;
+
+/** sin(frequency·i + phase), the numbers that PyTorch was given, too. */
+function wave(size: number, frequency: number, phase: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, i) => Math.sin(frequency * i + phase));
+}
+
+function network(): Model {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float32', ['batch', 4]);
+  const hidden = b.op('Gemm', [x, b.parameter('fc1.weight', [5, 4], wave(20, 1.3, 0.1))], { transB: 1 });
+  const norm = b.op(
+    'BatchNormalization',
+    [
+      hidden,
+      b.parameter(
+        'bn1.weight',
+        [5],
+        wave(5, 0.9, 0).map((each) => 1 + 0.5 * each),
+      ),
+      b.parameter('bn1.bias', [5], wave(5, 1.7, 0.3)),
+      b.parameter('bn1.running_mean', [5], 0),
+      b.parameter('bn1.running_var', [5], 1),
+    ],
+    { epsilon: 1e-5, momentum: 0.9 },
+  );
+  const weight = b.parameter('fc2.weight', [3, 5], wave(15, 0.7, 0.5));
+  const bias = b.parameter('fc2.bias', [3], wave(3, 2.1, 0.2));
+  b.output('logits', b.op('Gemm', [b.relu(norm), weight, bias], { transB: 1 }));
+  return b.build();
+}
+
+interface Run {
+  readonly losses: number[];
+  readonly vectors: ReadonlyMap<string, Float32Array>;
+}
+
+async function steps(step: StepModel, options: StepOptions): Promise<Run> {
+  const initial: Record<string, VectorLayout> = {
+    [PARAMETERS]: step.parameters,
+    [AVERAGED_PARAMETERS]: step.parameters,
+    [STATISTICS]: step.statistics,
+    [AVERAGED_STATISTICS]: step.statistics,
+  };
+  const vectors = new Map(
+    step.state.map(({ name, size }) => {
+      const layout = initial[name];
+      return [name, layout === undefined ? new Float32Array(size) : packed(network().graph, layout)];
+    }),
+  );
+  const session = await openOnnx(serializeModel(step.model));
+  const losses: number[] = [];
+  for (let s = 0; s < STEPS; s++) {
+    const labels = BigInt64Array.from({ length: BATCH }, (_, i) => BigInt((i * i + s) % 3));
+    const scalars = { rate: 0.1 / (s + 1), ...optimizerScalars(options.optimizer, s + 1) };
+    const outputs = await session.run({
+      x: feed('float32', wave(BATCH * 4, 0.37, s), [BATCH, 4]),
+      labels: feed('int64', labels, [BATCH]),
+      ...Object.fromEntries(
+        Object.entries(scalars).map(([name, value]) => [name, feed('float32', Float32Array.of(value), [])]),
+      ),
+      ...Object.fromEntries([...vectors].map(([name, value]) => [name, feed('float32', value, [value.length])])),
+    });
+    losses.push(Number((outputs.loss?.data as Float32Array | undefined)?.[0]));
+    for (const name of vectors.keys()) vectors.set(name, outputs[nextOf(name)]?.data as Float32Array);
+  }
+  await session.release();
+  return { losses, vectors };
+}
+
+interface Reference {
+  readonly name: string;
+  readonly options: Omit<StepOptions, 'loss'>;
+  readonly losses: readonly number[];
+  /** The first elements of each after five steps; with averaging those of the averages. */
+  readonly values: Readonly<Record<string, readonly number[]>>;
+}
+
+const PYTORCH: readonly Reference[] = [
+  {
+    name: 'SGD without momentum',
+    options: { optimizer: { kind: 'sgd', momentum: 0 } },
+    losses: [2.5632219, 2.9537382, 1.2252016, 1.8651378, 2.1729102],
+    values: {
+      'fc1.weight': [0.0974709, 0.9680334, 0.3972669, -0.7955364, -0.8612041, 0.2878802, 0.983758, 0.2182392],
+      'fc2.weight': [0.4361042, 0.815361, 0.9047313, 0.5064761, -0.1663945, -0.7143831, -0.8761088, -0.7395915],
+      'fc2.bias': [0.1405884, 0.7836726, -0.9314886],
+      'bn1.weight': [0.9577098, 1.2914236, 1.4327332, 1.199924, 0.7404746],
+      'bn1.running_var': [0.8081294, 0.8242215, 0.9233027, 0.8157043, 0.8429412],
+    },
+  },
+  {
+    name: 'SGD with momentum',
+    options: { optimizer: { kind: 'sgd' } },
+    losses: [2.5632219, 2.9537382, 1.2354474, 1.7024084, 1.9221503],
+    values: {
+      'fc1.weight': [0.0945304, 0.9494442, 0.365545, -0.8360977, -0.8779371, 0.2745225, 0.9755837, 0.2163547],
+      'fc2.weight': [0.3960248, 0.7055293, 0.8658146, 0.498035, -0.1706793, -0.6773163, -0.75503, -0.7058219],
+      'fc2.bias': [0.087942, 0.8169664, -0.912136],
+      'bn1.weight': [0.9209813, 1.1898954, 1.3799067, 1.1871622, 0.6972364],
+      'bn1.running_var': [0.8005651, 0.8171298, 0.9274669, 0.8167753, 0.8387421],
+    },
+  },
+  {
+    name: "SGD with Nesterov's momentum and weight decay",
+    options: { optimizer: { kind: 'sgd', momentum: 0.8, nesterov: true, weightDecay: 0.05 } },
+    losses: [2.5632219, 2.8357928, 1.2279317, 1.5630696, 1.7994685],
+    values: {
+      'fc1.weight': [0.0864749, 0.9062186, 0.3292769, -0.8447665, -0.8651808, 0.2581015, 0.9436764, 0.2100536],
+      'fc2.weight': [0.3739769, 0.6443682, 0.8264071, 0.4800629, -0.1674973, -0.6455969, -0.6827753, -0.6733083],
+      'fc2.bias': [0.0672382, 0.8305612, -0.905027],
+      'bn1.weight': [0.9076018, 1.1508648, 1.362385, 1.1820025, 0.6811272],
+      'bn1.running_var': [0.7826653, 0.8037546, 0.9220738, 0.81098, 0.8274826],
+    },
+  },
+  {
+    name: 'AdamW',
+    options: { optimizer: { kind: 'adamw' } },
+    losses: [2.5632219, 2.9871359, 1.3143101, 1.3494314, 1.7530742],
+    values: {
+      'fc1.weight': [-0.1041594, 0.7660954, 0.2063619, -0.9762895, -0.9769649, 0.1682008, 0.859808, 0.0983287],
+      'fc2.weight': [0.2985784, 0.71299, 0.7336593, 0.5247839, -0.0949863, -0.6353699, -0.7904934, -0.5628686],
+      'fc2.bias': [-0.0004105, 0.8949438, -0.9823314],
+      'bn1.weight': [0.9016387, 1.18287, 1.2739958, 1.2221433, 0.5648022],
+      'bn1.running_var': [0.702035, 0.73904, 0.9989308, 0.8165082, 0.7584454],
+    },
+  },
+  {
+    name: 'AdamW with other constants',
+    options: { optimizer: { kind: 'adamw', betas: [0.8, 0.95], epsilon: 1e-3, weightDecay: 0.3 } },
+    losses: [2.5632219, 2.9222815, 1.3023348, 1.3012153, 1.7065619],
+    values: {
+      'fc1.weight': [-0.098502, 0.7045341, 0.1815053, -0.9238319, -0.910033, 0.161375, 0.8086425, 0.0970837],
+      'fc2.weight': [0.2793711, 0.6597639, 0.6799126, 0.4833515, -0.0905546, -0.6001194, -0.734862, -0.5229066],
+      'fc2.bias': [0.0014785, 0.8891726, -0.978694],
+      'bn1.weight': [0.9090449, 1.1874739, 1.2768034, 1.2169019, 0.567656],
+      'bn1.running_var': [0.6965269, 0.7294751, 0.9671111, 0.7944663, 0.7471961],
+    },
+  },
+  {
+    name: 'clipping',
+    options: { optimizer: { kind: 'sgd' }, clipNorm: 0.3 },
+    losses: [2.5632219, 3.0714822, 1.2397089, 2.0376689, 2.390769],
+    values: {
+      'fc1.weight': [0.0992055, 0.979012, 0.4160035, -0.7715778, -0.8436148, 0.3021862, 0.9928445, 0.2208765],
+      'fc2.weight': [0.4632288, 0.8882802, 0.9308375, 0.5117652, -0.1573639, -0.7425564, -0.9567595, -0.7612156],
+      'fc2.bias': [0.1794593, 0.7559081, -0.942595],
+      'bn1.weight': [0.9857664, 1.3552743, 1.4678925, 1.2084262, 0.7629107],
+      'bn1.running_var': [0.8195333, 0.8340573, 0.9192825, 0.8145382, 0.8487294],
+    },
+  },
+  {
+    name: 'averaging',
+    options: { optimizer: { kind: 'sgd' }, emaDecay: 0.7 },
+    losses: [2.5632219, 2.9537382, 1.2354474, 1.7024084, 1.9221503],
+    values: {
+      'fc1.weight': [0.0968186, 0.9630891, 0.3886999, -0.8065666, -0.8681319, 0.2823672, 0.980406, 0.2175021],
+      'fc2.weight': [0.4249125, 0.7860072, 0.895985, 0.5069075, -0.1650122, -0.701442, -0.8361046, -0.7281702],
+      'fc2.bias': [0.1293768, 0.7956344, -0.9322388],
+      'bn1.weight': [0.9437183, 1.2574799, 1.4184276, 1.1997404, 0.7268381],
+      'bn1.running_var': [0.8752214, 0.8857378, 0.953232, 0.881339, 0.8991762],
+    },
+  },
+];
+
+/** The values of the initializers in the vectors. */
+function valuesOf(step: StepModel, { vectors }: Run): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  for (const [layout, names] of [
+    [step.parameters, [AVERAGED_PARAMETERS, PARAMETERS]],
+    [step.statistics, [AVERAGED_STATISTICS, STATISTICS]],
+  ] as const) {
+    const vector = names.map((name) => vectors.get(name)).find((each) => each !== undefined);
+    for (const { name, offset, size } of layout.slots) {
+      values.set(name, vector?.subarray(offset, offset + size) ?? new Float32Array());
+    }
+  }
+  return values;
+}
+
+describe('buildStepModel() trains as PyTorch does', () => {
+  it.each(PYTORCH)('$name', async ({ options, losses, values }) => {
+    const step = buildStepModel(network(), { ...options, loss: 'cross-entropy' });
+    const run = await steps(step, { ...options, loss: 'cross-entropy' });
+    expectClose(run.losses, losses, 1e-5);
+    const trained = valuesOf(step, run);
+    for (const [name, expected] of Object.entries(values)) {
+      expectClose(trained.get(name)?.subarray(0, expected.length) ?? [], expected, 2e-5, name);
+    }
+  });
+});
+
+describe('buildStepModel() and frozen initializers', () => {
+  const frozen = (...names: string[]) =>
+    buildStepModel(network(), {
+      loss: 'cross-entropy',
+      optimizer: { kind: 'adamw' },
+      frozen: (name) => names.includes(name),
+    });
+  const backward = (step: StepModel) =>
+    step.model.graph.nodes.filter(({ name }) => name.startsWith('grad/')).map(({ opType }) => opType);
+
+  it('leaves them as they are, initializers that no step gives anew', () => {
+    const step = frozen('fc1.weight', 'bn1.bias');
+    expect(step.parameters.slots.map(({ name }) => name)).toEqual(['fc2.weight', 'bn1.weight', 'fc2.bias']);
+    expect(step.model.graph.initializers.get('fc1.weight')?.float32s()).toEqual(wave(20, 1.3, 0.1));
+    expect(step.model.graph.initializers.get('bn1.bias')?.float32s()).toEqual(wave(5, 1.7, 0.3));
+  });
+
+  it('computes nothing below them', () => {
+    const gemms = (step: StepModel) => backward(step).filter((opType) => opType === 'Gemm').length;
+    // The gradients of fc2.weight, of what comes into fc2, and of fc1.weight.
+    expect(gemms(frozen())).toBe(3);
+    expect(gemms(frozen('fc1.weight'))).toBe(2);
+    expect(gemms(frozen('fc1.weight', 'bn1.weight', 'bn1.bias'))).toBe(1);
+    expect(backward(frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight'))).not.toContain('Gemm');
+  });
+
+  it('refuses to train nothing', () => {
+    expect(() => frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight', 'fc2.bias')).toThrow(
+      'Cannot train the model: all of its 5 are frozen',
+    );
+  });
+});
