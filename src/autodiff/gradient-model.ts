@@ -43,7 +43,7 @@ export function updatedOutput(initializer: string): string {
 export function gradientModel(model: Model, options: GradientModelOptions): Model {
   const { writer, rules, running } =
     options.mode === 'train'
-      ? trainingMode(model, options.seed ?? 0)
+      ? trainingMode(model, { seed: options.seed ?? 0 })
       : { writer: new GraphWriter(model), rules: new Map(), running: new Map<string, string>() };
   const scores = model.graph.outputs[0]?.name ?? '';
   const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
@@ -71,8 +71,7 @@ const FLOATS: ReadonlySet<DType | undefined> = new Set(['float32', 'float64', 'f
 
 function valuesOf(model: Model, options: GradientModelOptions): string[] {
   const { graph } = model;
-  const parameters = options.wrt ?? trainableInitializers(graph);
-  for (const name of parameters) {
+  for (const name of options.wrt ?? []) {
     const tensor = graph.initializers.get(name);
     if (tensor !== undefined && FLOATS.has(tensor.dtype)) continue;
     const what = tensor === undefined ? 'the model has no initializer of that name' : `its type is ${tensor.dtype}`;
@@ -85,7 +84,15 @@ function valuesOf(model: Model, options: GradientModelOptions): string[] {
           .filter(isFloat)
           .map(({ name }) => name)
       : [];
-  return [...parameters.filter((name) => FLOATS.has(graph.initializers.get(name)?.dtype)), ...inputs];
+  const parameters = options.wrt ?? trainableInitializers(graph);
+  const floats = parameters.filter((name) => FLOATS.has(graph.initializers.get(name)?.dtype));
+  if (floats.length + inputs.length > 0) return [...floats, ...inputs];
+  throw new SkeinError(
+    'invalid-argument',
+    parameters.length === 0
+      ? 'Cannot differentiate the model: it has no trainable initializer'
+      : `Cannot differentiate the model: none of its ${parameters.length} weights is of floats; take the model from before it was quantised`,
+  );
 }
 
 function requirePaths(
@@ -97,8 +104,8 @@ function requirePaths(
   if (gradients.size > 0 && (lost === undefined || options.wrt === undefined)) return;
   throw new SkeinError(
     'invalid-argument',
-    lost === undefined
-      ? 'Cannot differentiate the model: it has no trainable initializer'
-      : `Cannot differentiate by '${lost}': the loss does not depend on it`,
+    gradients.size === 0
+      ? 'Cannot differentiate the model: no gradient comes from the loss to any of its parameters'
+      : `Cannot differentiate by '${lost}': no gradient comes from the loss to it`,
   );
 }

@@ -32,6 +32,9 @@ const RANDOM: ReadonlySet<string> = new Set([
   'RandomUniformLike',
 ]);
 
+/** From here on axes are inputs, as in what the rules write. */
+const OLDEST_OPSET = 13;
+
 export class GraphWriter {
   readonly opset: number;
   readonly #model: Model;
@@ -45,10 +48,19 @@ export class GraphWriter {
   readonly #written = new Map<string, readonly string[]>();
   #scope = '';
 
-  /** @throws SkeinError 'invalid-argument' if the model's shapes contradict each other */
+  /**
+   * @throws SkeinError 'unsupported' for a model of an older operator set than the nodes that are written, 'invalid-argument'
+   * if its shapes contradict each other
+   */
   constructor(model: Model) {
     this.#model = model;
     this.opset = model.opsets.get('') ?? 0;
+    if (this.opset < OLDEST_OPSET) {
+      throw new SkeinError(
+        'unsupported',
+        `Cannot differentiate the model: it must use operator set ${OLDEST_OPSET} or newer, received ${this.opset}; export it anew (opset_version=17), or convert it with onnx.version_converter`,
+      );
+    }
     this.#nodes = [...model.graph.nodes];
     this.#inputs = [...model.graph.inputs];
     this.#initializers = new Map(model.graph.initializers);

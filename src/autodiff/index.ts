@@ -5,4 +5,4 @@ export { GRADIENTS } from './gradient-rules.ts';
 export { GraphWriter } from './graph-writer.ts';
 export { LOSSES, type Loss, type LossOptions, writeLoss } from './loss.ts';
 export { Terms } from './terms.ts';
-export { type TrainingMode, trainingMode } from './training-mode.ts';
+export { type TrainingMode, type TrainingModeOptions, trainingMode } from './training-mode.ts';

@@ -24,10 +24,12 @@ export interface LossOptions {
 /**
  * Writes the loss.
  * @param logits [N, K]; for bce and mse any shape
- * @param labels a value: int64 [N] for cross-entropy, else the shape and type of `logits`
- * @throws SkeinError 'unsupported' where the logits have another shape
+ * @param labels a value: int64 [N] for cross-entropy, else the shape and type of `logits`. Of class numbers the engine
+ * refuses those outside −K … K − 1; as everywhere in ONNX, negative ones count from the end.
+ * @throws SkeinError 'unsupported' where the logits have another shape, 'invalid-argument' for options that do not fit
  */
 export function writeLoss(t: Terms, loss: Loss, logits: string, labels: string, options: LossOptions = {}): string {
+  checkOptions(loss, options);
   switch (loss) {
     case 'cross-entropy':
       return crossEntropy(t, logits, labels, options);
@@ -53,17 +55,34 @@ function crossEntropy(t: Terms, logits: string, labels: string, options: LossOpt
     );
   }
   const { labelSmoothing = 0, classWeights } = options;
+  if (classWeights !== undefined && classWeights.length !== classes) {
+    throw new SkeinError(
+      'invalid-argument',
+      `The loss needs a weight for each of the ${classes} classes, received ${classWeights.length}`,
+    );
+  }
   const dtype = t.dtype(logits);
   const [off, on] = [labelSmoothing / classes, 1 - labelSmoothing + labelSmoothing / classes];
   const values = t.writer.constant(Tensor.of(dtype, [2], [off, on]));
   let targets = t.op('OneHot', [labels, t.int64s([classes]), values], { axis: -1 });
   const logProbabilities = t.op('LogSoftmax', [logits], { axis: -1 });
-  if (classWeights === undefined) {
-    return t.neg(t.reduceMean(t.reduceSum(t.mul(targets, logProbabilities), [1], false), [0], false));
-  }
-  const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights));
+  const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights ?? Array(classes).fill(1)));
+  // Picked without weights, too: a label out of range fails here, where OneHot would take it for none.
   const picked = t.op('Gather', [weights, labels], { axis: 0 });
-  targets = t.mul(targets, weights);
+  if (classWeights !== undefined) targets = t.mul(targets, weights);
   const all = t.reduceSum(t.mul(targets, logProbabilities), undefined, false);
   return t.neg(t.div(all, t.reduceSum(picked, undefined, false)));
+}
+
+function checkOptions(loss: Loss, { labelSmoothing, classWeights }: LossOptions): void {
+  const invalid = (what: string): SkeinError => new SkeinError('invalid-argument', what);
+  if (loss !== 'cross-entropy') {
+    const other = labelSmoothing ? 'Label smoothing is' : classWeights === undefined ? undefined : 'Class weights are';
+    if (other !== undefined) throw invalid(`${other} of the loss cross-entropy, received ${loss}`);
+  }
+  if (labelSmoothing !== undefined && !(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw invalid(`Label smoothing must be from 0 to below 1, received ${labelSmoothing}`);
+  }
+  const wrong = classWeights?.find((weight) => !(weight >= 0 && Number.isFinite(weight)));
+  if (wrong !== undefined) throw invalid(`Class weights must be numbers from 0, received ${wrong}`);
 }

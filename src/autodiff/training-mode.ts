@@ -6,6 +6,7 @@
 import { SkeinError } from '../base/index.ts';
 import { describeNode, int, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { OpContext } from '../ops/index.ts';
+import { dropoutMask } from './dropout-mask.ts';
 import type { GradientRule } from './gradient-rule.ts';
 import { GraphWriter } from './graph-writer.ts';
 import { batchNormByBatch, batchStatistics } from './rules/batch-normalization.ts';
@@ -19,19 +20,36 @@ export interface TrainingMode {
   readonly running: ReadonlyMap<string, string>;
 }
 
+export interface TrainingModeOptions {
+  /** Of dropout; 0 unless told. */
+  readonly seed?: number;
+  /** Batch normalisation whose running statistics are so goes on normalising by them; none unless told. */
+  readonly frozen?: (name: string) => boolean;
+  /**
+   * A new float32 [] input of this name, where the model has dropout: what is dropped follows from it and the seed alone.
+   * Without it ONNX Runtime's generator decides, which goes on from run to run.
+   */
+  readonly stepInput?: string;
+}
+
 /**
  * Writes the model's nodes as they are in training.
- * @param seed of dropout
  * @throws SkeinError 'unsupported' naming a node that cannot be trained
  */
-export function trainingMode(model: Model, seed: number): TrainingMode {
+export function trainingMode(model: Model, options: TrainingModeOptions = {}): TrainingMode {
+  const { seed = 0, frozen = () => false, stepInput } = options;
   const writer = new GraphWriter({ ...model, graph: { ...model.graph, nodes: [] } });
   const rules = new Map<Node, GradientRule>();
   const running = new Map<string, string>();
+  let step: string | undefined;
   for (const [i, node] of model.graph.nodes.entries()) {
-    if (node.domain !== '') writer.append(node);
-    else if (node.opType === 'BatchNormalization') writeBatchNorm(writer, node, rules, running);
-    else if (node.opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
+    const opType = node.domain === '' ? node.opType : '';
+    if (opType === 'BatchNormalization' && !node.inputs.slice(3, 5).some(frozen)) {
+      writeBatchNorm(writer, node, rules, running);
+    } else if (opType === 'Dropout' && stepInput !== undefined) {
+      step ??= writer.input(stepInput, 'float32', []);
+      writeDropout(writer, node, step, seed + i);
+    } else if (opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
     else writer.append(node);
   }
   return { writer, rules, running };
@@ -61,6 +79,24 @@ function writeBatchNorm(
     const unbiased = t.div(t.mul(variance, count), others);
     running.set(oldMean, blend(oldMean, mean));
     running.set(oldVariance, blend(oldVariance, unbiased));
+  });
+}
+
+/** Dropout by a mask that follows from the step: x · mask / (1 − ratio). */
+function writeDropout(writer: GraphWriter, node: Node, step: string, seed: number): void {
+  const t = new Terms(writer, node);
+  const [x = '', given = ''] = node.inputs;
+  const [output = '', maskOutput = ''] = node.outputs;
+  writer.scope(node.name || 'Dropout', () => {
+    const ratio = given === '' ? writer.constant(Tensor.scalar('float32', 0.5)) : t.cast(given, 'float32');
+    const stays = dropoutMask(t, x, ratio, t.cast(step, 'int64'), seed);
+    // Where everything is dropped, 0 rather than 0/0.
+    const share = t.op('Max', [t.sub(t.scalar(1, ratio), ratio), t.scalar(1e-30, ratio)]);
+    const factor = t.cast(t.div(t.cast(stays, 'float32'), share), t.dtype(x));
+    writer.append(makeNode({ name: node.name, opType: 'Mul', inputs: [x, factor], outputs: [output] }));
+    if (maskOutput !== '') {
+      writer.append(makeNode({ opType: 'Identity', inputs: [stays], outputs: [maskOutput] }));
+    }
   });
 }
 

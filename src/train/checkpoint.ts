@@ -41,11 +41,13 @@ export async function writeCheckpoint(path: string, { progress, settings, vector
 /** @throws SkeinError 'not-found', or 'corrupt' for a file that is no checkpoint or is cut off */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new SkeinError('not-found', `Cannot read checkpoint '${path}': ${messageOf(error)}`, { cause: error });
+    const why = error.code === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new SkeinError('not-found', `Cannot read checkpoint '${path}': ${why}`, { cause: error });
   });
   const corrupt = (what: string): SkeinError => new SkeinError('corrupt', `Cannot read checkpoint '${path}': ${what}`);
   if (file.toString('latin1', 0, MAGIC.length) !== MAGIC) throw corrupt('it is no checkpoint of this version of Skein');
   const end = file.indexOf('\n', MAGIC.length);
+  if (end < 0) throw corrupt('it is cut off');
   let head: { progress: Progress; settings: string; vectors: [string, number][] };
   try {
     head = JSON.parse(file.toString('utf8', MAGIC.length, end));

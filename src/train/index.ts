@@ -1,4 +1,5 @@
 export * from './checkpoint.ts';
+export * from './divergence.ts';
 export * from './optimizer.ts';
 export * from './parameter-layout.ts';
 export * from './schedule.ts';

@@ -34,7 +34,10 @@ export function parameterLayout(graph: Graph, frozen: (name: string) => boolean 
   const trainable = trainableInitializers(graph).filter((name) => graph.initializers.get(name)?.dtype === 'float32');
   const names = trainable.filter((name) => !frozen(name));
   if (names.length === 0) {
-    const why = trainable.length === 0 ? 'it has no float32 weights' : `all of its ${trainable.length} are frozen`;
+    const why =
+      trainable.length === 0
+        ? 'it has no float32 weights; take it from before it was quantised or converted'
+        : `all of its ${trainable.length} are frozen`;
     throw new SkeinError('invalid-argument', `Cannot train the model: ${why}`);
   }
   const rank = (name: string): number => graph.initializers.get(name)?.dims.length ?? 0;

@@ -36,7 +36,9 @@ export function learningRates(options: ScheduleOptions): (step: number) => numbe
     throw invalid(`the warm-up must be shorter than the ${steps} steps, received ${warmupSteps}`);
   }
   if (milestones.some((share) => !(share > 0 && share < 1))) {
-    throw invalid(`milestones must be shares between 0 and 1, received ${milestones}`);
+    throw invalid(
+      `milestones must be shares of the training between 0 and 1, received ${milestones}; divide epochs by the number of all`,
+    );
   }
   if (kind === 'one-cycle') return (step) => rate * oneCycle(step, steps);
   return (step) => {

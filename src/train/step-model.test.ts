@@ -9,7 +9,6 @@ import { feed, openOnnx } from '../../test/run-onnx.ts';
 import type { Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
-import { optimizerScalars } from './optimizer.ts';
 import { packed, type VectorLayout } from './parameter-layout.ts';
 import {
   AVERAGED_PARAMETERS,
@@ -60,7 +59,7 @@ interface Run {
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }
 
-async function steps(step: StepModel, options: StepOptions): Promise<Run> {
+async function steps(step: StepModel): Promise<Run> {
   const initial: Record<string, VectorLayout> = {
     [PARAMETERS]: step.parameters,
     [AVERAGED_PARAMETERS]: step.parameters,
@@ -77,7 +76,7 @@ async function steps(step: StepModel, options: StepOptions): Promise<Run> {
   const losses: number[] = [];
   for (let s = 0; s < STEPS; s++) {
     const labels = BigInt64Array.from({ length: BATCH }, (_, i) => BigInt((i * i + s) % 3));
-    const scalars = { rate: 0.1 / (s + 1), ...optimizerScalars(options.optimizer, s + 1) };
+    const scalars = step.scalarsAt(s + 1, 0.1 / (s + 1));
     const outputs = await session.run({
       x: feed('float32', wave(BATCH * 4, 0.37, s), [BATCH, 4]),
       labels: feed('int64', labels, [BATCH]),
@@ -206,7 +205,7 @@ function valuesOf(step: StepModel, { vectors }: Run): Map<string, Float32Array> 
 describe('buildStepModel() trains as PyTorch does', () => {
   it.each(PYTORCH)('$name', async ({ options, losses, values }) => {
     const step = buildStepModel(network(), { ...options, loss: 'cross-entropy' });
-    const run = await steps(step, { ...options, loss: 'cross-entropy' });
+    const run = await steps(step);
     expectClose(run.losses, losses, 1e-5);
     const trained = valuesOf(step, run);
     for (const [name, expected] of Object.entries(values)) {

@@ -29,7 +29,10 @@ import {
 export interface StepOptions extends LossOptions {
   readonly loss: Loss;
   readonly optimizer: OptimizerOptions;
-  /** Initializers that stay as they are. */
+  /**
+   * Initializers that stay as they are. Batch normalisation whose running statistics are among them normalises by those,
+   * as PyTorch's does in eval mode; one of which only scale and bias are frozen goes on by the batch, and updates them.
+   */
   readonly frozen?: (name: string) => boolean;
   /** The gradient of all parameters together is shortened to this length (Pascanu et al. 2013); not unless told. */
   readonly clipNorm?: number;
@@ -54,8 +57,10 @@ export interface StepModel {
   /** The running statistics of batch normalisation. */
   readonly statistics: VectorLayout;
   readonly state: readonly StateVector[];
-  /** Scalar inputs beside the rate. */
-  readonly scalars: readonly string[];
+  /** How many classes the scores tell apart: two where there is one score. */
+  readonly classes: number;
+  /** The scalar inputs at step `step`, from 1. */
+  readonly scalarsAt: (step: number, rate: number) => Readonly<Record<string, number>>;
 }
 
 export const PARAMETERS = 'state.parameters';
@@ -63,25 +68,32 @@ export const STATISTICS = 'state.statistics';
 export const AVERAGED_PARAMETERS = 'state.averagedParameters';
 export const AVERAGED_STATISTICS = 'state.averagedStatistics';
 export const RATE_INPUT = 'rate';
+/** What dropout follows from, of models that have it. */
+export const STEP_INPUT = 'step';
 /** Sum over the batch of what the model got right. */
 export const CORRECT_OUTPUT = 'correct';
 
 export const nextOf = (state: string): string => `next.${state}`;
 
 /**
- * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate` and the optimizer's scalars, float32 []; the
- * state. Outputs: `loss` [], `correct` [], and each state vector's next value.
+ * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate`, the optimizer's scalars and with dropout
+ * `step`, float32 []; the state. Outputs: `loss` [], `correct` [], and each state vector's next value.
  * @throws SkeinError 'unsupported' naming what cannot be trained
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
   const parameters = parameterLayout(model.graph, options.frozen);
   const vectors = withVectorInput(model, PARAMETERS, parameters);
   const { statistics, unpacked } = withStatistics(vectors, options);
-  const { writer, rules, running } = trainingMode(unpacked, options.seed ?? 0);
+  const { seed = 0, frozen } = options;
+  const { writer, rules, running } = trainingMode(unpacked, {
+    seed,
+    stepInput: STEP_INPUT,
+    ...(frozen === undefined ? {} : { frozen }),
+  });
   const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
   const outputs = model.graph.outputs.map(({ name }) => name);
   const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
-  const { loss, correct } = writeObjective(t, outputs, labels, options);
+  const { loss, correct, classes } = writeObjective(t, outputs, labels, options);
   const names = parameters.slots.map(({ name }) => name);
   const gradients = differentiate(writer, { seeds: new Map([[loss, t.scalar(1, loss)]]), wrt: names, rules });
   if (gradients.size === 0)
@@ -96,12 +108,19 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
   const editor = new GraphEditor(writer.build(results).graph);
   editor.removeUnused();
   const size = (name: string): number => (name.endsWith('tatistics') ? statistics.size : parameters.size);
+  const graph = editor.build();
+  const hasStep = graph.inputs.some(({ name }) => name === STEP_INPUT);
   return {
-    model: { ...model, graph: editor.build() },
+    model: { ...model, graph },
     parameters,
     statistics,
     state: [...next.keys()].map((name) => ({ name, size: size(name) })),
-    scalars: Object.keys(optimizerScalars(options.optimizer, 1)),
+    classes,
+    scalarsAt: (step, rate) => ({
+      [RATE_INPUT]: rate,
+      ...optimizerScalars(options.optimizer, step),
+      ...(hasStep ? { [STEP_INPUT]: step } : {}),
+    }),
   };
 }
 
@@ -122,6 +141,7 @@ function withStatistics(model: Model, options: StepOptions): { statistics: Vecto
 interface Objective {
   readonly loss: string;
   readonly correct: string;
+  readonly classes: number;
 }
 
 /** @param outputs the model's, of which the first is the scores [N, K] */
@@ -142,15 +162,22 @@ export function writeObjective(
   }
   return t.writer.scope(LOSS_OUTPUT, () => {
     const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, labels, classes, scores);
-    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, scores, targets, options);
+    const logits = options.loss === 'cross-entropy' ? beforeSoftmax(t, scores) : scores;
+    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, logits, targets, options);
     // One score says yes where it is above 0.
     const answer =
       classes === 1
         ? t.cast(t.op('Greater', [t.reshape(scores, [-1]), t.scalar(0, scores)]), 'int64')
         : t.op('ArgMax', [scores], { axis: 1, keepdims: 0 });
     const right = t.cast(t.op('Equal', [answer, labels]), 'float32');
-    return { loss, correct: t.reduceSum(right, undefined, false) };
+    return { loss, correct: t.reduceSum(right, undefined, false), classes: Math.max(classes, 2) };
   });
+}
+
+/** What cross-entropy takes, of a model that answers with probabilities. */
+function beforeSoftmax(t: Terms, scores: string): string {
+  const last = t.writer.nodes.find(({ outputs }) => outputs[0] === scores);
+  return last?.opType === 'Softmax' && last.domain === '' ? (last.inputs[0] ?? scores) : scores;
 }
 
 function oneHot(t: Terms, labels: string, classes: number, like: string): string {

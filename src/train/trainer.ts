@@ -19,7 +19,8 @@ import { feedsOf, type Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { type Device, type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
-import { optimizerScalars } from './optimizer.ts';
+import { DivergenceError } from './divergence.ts';
+import { withDynamicBatch } from './dynamic-batch.ts';
 import { packed, unpacked } from './parameter-layout.ts';
 import { learningRates, type ScheduleKind } from './schedule.ts';
 import {
@@ -30,7 +31,6 @@ import {
   CORRECT_OUTPUT,
   nextOf,
   PARAMETERS,
-  RATE_INPUT,
   STATISTICS,
   type StepModel,
   type StepOptions,
@@ -121,15 +121,29 @@ export class Trainer {
   #progress = START;
 
   /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
-  constructor(options: TrainerOptions) {
+  constructor(given: TrainerOptions) {
+    const options = { ...given, model: withDynamicBatch(given.model) };
     this.#options = options;
-    this.#step = buildStepModel(options.model, options);
     this.#input = inputOf(options.model);
+    this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
     if (training.size === 0)
       throw new SkeinError('invalid-argument', `Cannot train on '${training.source}': it has no images`);
     if (!Number.isSafeInteger(epochs) || epochs < 1) {
       throw new SkeinError('invalid-argument', `Training needs a whole number of epochs from 1, received ${epochs}`);
+    }
+    for (const { source, classNames } of [training, options.validation ?? training]) {
+      if (classNames.length === this.#step.classes) continue;
+      throw new SkeinError(
+        'invalid-argument',
+        `Cannot train on '${source}': the model tells ${this.#step.classes} classes apart, the data has ${classNames.length}`,
+      );
+    }
+    if (warmupEpochs >= epochs) {
+      throw new SkeinError(
+        'invalid-argument',
+        `The warm-up must be shorter than the ${epochs} epochs of training, received ${warmupEpochs}`,
+      );
     }
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
     this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
@@ -187,7 +201,7 @@ export class Trainer {
   /**
    * Trains until the last epoch is done or the signal comes.
    * @returns whether it was the last epoch
-   * @throws SkeinError 'internal' naming step and rate where the loss is no number any more
+   * @throws DivergenceError naming step and rate where the loss is no number any more
    */
   async run(hooks: RunHooks = {}): Promise<boolean> {
     const { epochs } = this.#options;
@@ -230,10 +244,12 @@ export class Trainer {
     return { loss: loss / images, accuracy: correct / images, images };
   }
 
-  /** All that is needed to go on from here. */
+  /** All that is needed to go on from here. @throws DivergenceError where that is no numbers any more */
   async checkpoint(): Promise<Checkpoint> {
     const values = await this.#engine.get(this.#step.state.map(({ name }) => name));
     const vectors = new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
+    // The loss of the last step says nothing of what that step itself made of the weights.
+    for (const vector of vectors.values()) if (!vector.every(Number.isFinite)) throw this.#diverged();
     return { progress: this.#progress, settings: this.settings, vectors };
   }
 
@@ -244,6 +260,12 @@ export class Trainer {
     const weights = vectors.get(AVERAGED_PARAMETERS) ?? vectors.get(PARAMETERS) ?? new Float32Array();
     const running = vectors.get(AVERAGED_STATISTICS) ?? vectors.get(STATISTICS) ?? new Float32Array();
     return { ...model, graph: unpacked(unpacked(model.graph, parameters, weights), statistics, running) };
+  }
+
+  #diverged(): DivergenceError {
+    const { step } = this.#progress;
+    const at = { step, steps: this.steps, rate: this.#rates(Math.max(step - 1, 0)) };
+    return new DivergenceError('The weights are no numbers any more', at);
   }
 
   async close(): Promise<void> {
@@ -280,19 +302,13 @@ export class Trainer {
     // Steps are sent one ahead: this one's number does not follow from what has been answered.
     const step = this.#progress.epoch * this.stepsPerEpoch + batch.number;
     const rate = this.#rates(step);
-    const scalars = optimizerScalars(this.#options.optimizer, step + 1);
     const feeds: Record<string, TensorData> = { ...this.#feeds(batch.data, batch.labels64, batch.count) };
-    feeds[RATE_INPUT] = scalar(rate);
-    for (const [name, value] of Object.entries(scalars)) feeds[name] = scalar(value);
+    for (const [name, value] of Object.entries(this.#step.scalarsAt(step + 1, rate))) feeds[name] = scalar(value);
     const { outputs, buffers } = await this.#opened(this.#stepping).run(feeds, this.#keep);
     for (const buffer of buffers) this.#pool.recycle(buffer);
     const loss = scalarOf(outputs, 'loss');
-    if (!Number.isFinite(loss)) {
-      throw new SkeinError(
-        'internal',
-        `The loss is ${loss} at step ${step + 1} of ${this.steps} with a learning rate of ${rate.toPrecision(3)}: try a lower one, a warm-up, or clipping`,
-      );
-    }
+    if (!Number.isFinite(loss))
+      throw new DivergenceError(`The loss is ${loss}`, { step: step + 1, steps: this.steps, rate });
     const { progress } = this;
     this.#progress = {
       ...progress,
@@ -344,6 +360,7 @@ export class Trainer {
       ...rest
     } = this.#options;
     const hash = createHash('sha256').update(serializeModel(this.#step.model));
+    hash.update(training.labels);
     const settings = {
       ...rest,
       source: training.source,

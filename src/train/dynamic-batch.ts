@@ -1,0 +1,43 @@
+/** A model that was exported for one batch size, made to take any, where nothing but what it declares stands against it. */
+import { SkeinError } from '../base/index.ts';
+import { type Dim, feedsOf, type Model, type ValueInfo } from '../graph/index.ts';
+import { infer } from '../ops/index.ts';
+
+const BATCH = 'batch';
+
+/** @throws SkeinError 'unsupported' naming the batch size that is part of the model's own computation */
+export function withDynamicBatch(model: Model): Model {
+  const { graph } = model;
+  const size = fixedBatch(graph.inputs.find(({ name }) => name === feedsOf(graph)[0]?.name));
+  if (size === undefined) return model;
+  const open = ({ type, ...info }: ValueInfo): ValueInfo => ({
+    ...info,
+    type: type?.dims === undefined ? type : { ...type, dims: type.dims.with(0, BATCH) },
+  });
+  const feeds = new Set(feedsOf(graph).map(({ name }) => name));
+  const inputs = graph.inputs.map((input) =>
+    feeds.has(input.name) && fixedBatch(input) !== undefined ? open(input) : input,
+  );
+  const outputs = graph.outputs.map((output) => (fixedBatch(output) === undefined ? output : open(output)));
+  const opened = { ...model, graph: { ...graph, inputs, outputs, valueInfos: new Map() } };
+  if (batchPasses(opened)) return opened;
+  throw new SkeinError(
+    'unsupported',
+    `Cannot train the model: it takes batches of ${size} only; export it with a dynamic batch (torch.onnx.export with dynamic_axes={'${inputs[0]?.name}': {0: 'batch'}})`,
+  );
+}
+
+function fixedBatch(info: ValueInfo | undefined): number | undefined {
+  const dim: Dim = info?.type?.dims?.[0];
+  return typeof dim === 'number' ? dim : undefined;
+}
+
+/** Whether the batch arrives at the first output. */
+function batchPasses(model: Model): boolean {
+  try {
+    const { types } = infer(model, { declared: false });
+    return types.get(model.graph.outputs[0]?.name ?? '')?.dims?.[0] === BATCH;
+  } catch {
+    return false;
+  }
+}
