@@ -85,6 +85,11 @@ export class StateEngine {
     return got.kind === 'got' ? got.values : {};
   }
 
+  /** Ends the thread as a crash would; for tests of what happens then. */
+  async killWorker(): Promise<void> {
+    await this.#pool.kill(0);
+  }
+
   async close(): Promise<void> {
     await this.#pool.close();
   }

@@ -3,6 +3,7 @@
  * that says what it is, one line of JSON, and the vectors' float32 elements one after another (little-endian).
  */
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
 
 export interface Progress {
@@ -48,12 +49,8 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   if (file.toString('latin1', 0, MAGIC.length) !== MAGIC) throw corrupt('it is no checkpoint of this version of Skein');
   const end = file.indexOf('\n', MAGIC.length);
   if (end < 0) throw corrupt('it is cut off');
-  let head: { progress: Progress; settings: string; vectors: [string, number][] };
-  try {
-    head = JSON.parse(file.toString('utf8', MAGIC.length, end));
-  } catch (error) {
-    throw corrupt(messageOf(error));
-  }
+  const head = parseHead(file.toString('utf8', MAGIC.length, end));
+  if (typeof head === 'string') throw corrupt(head);
   const floats = head.vectors.reduce((sum, [, length]) => sum + length, 0);
   const expected = end + 1 + 4 * floats;
   if (file.length !== expected) throw corrupt(`it should have ${expected} bytes, it has ${file.length}`);
@@ -65,5 +62,31 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     vectors.set(name, all.subarray(at, at + length));
     at += length;
   }
-  return { progress: head.progress, settings: head.settings, vectors };
+  const { best, ...progress } = head.progress;
+  return { progress: { ...progress, ...(best === undefined ? {} : { best }) }, settings: head.settings, vectors };
+}
+
+const whole = z.int().nonnegative();
+const headSchema = z.object({
+  progress: z.object({
+    epoch: whole,
+    batch: whole,
+    step: whole,
+    images: whole,
+    loss: z.number(),
+    correct: z.number(),
+    best: z.object({ epoch: whole, accuracy: z.number() }).optional(),
+  }),
+  settings: z.string(),
+  vectors: z.array(z.tuple([z.string(), whole])),
+});
+
+/** @returns what is wrong where it is none */
+function parseHead(text: string): z.infer<typeof headSchema> | string {
+  try {
+    const { data, error } = headSchema.safeParse(JSON.parse(text));
+    return data ?? `its second line is off at '${error?.issues[0]?.path.join('.')}'`;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

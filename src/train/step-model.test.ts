@@ -240,6 +240,22 @@ describe('buildStepModel() and frozen initializers', () => {
     expect(backward(frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight'))).not.toContain('Gemm');
   });
 
+  it("normalises by frozen statistics, as PyTorch's bn1.eval() does", async () => {
+    const step = buildStepModel(network(), {
+      loss: 'cross-entropy',
+      optimizer: { kind: 'sgd' },
+      frozen: (name) => name.includes('running'),
+    });
+    expect(step.state.map(({ name }) => name)).toEqual([PARAMETERS, 'state.velocity']);
+    const run = await steps(step);
+    expectClose(run.losses, [2.1422739, 2.4412854, 1.2115463, 1.3751186, 1.6687329], 1e-5);
+    expectClose(
+      valuesOf(step, run).get('bn1.weight') ?? [],
+      [0.9520903, 1.2142751, 1.4051224, 1.1977895, 0.6956115],
+      2e-5,
+    );
+  });
+
   it('refuses to train nothing', () => {
     expect(() => frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight', 'fc2.bias')).toThrow(
       'Cannot train the model: all of its 5 are frozen',

@@ -1,0 +1,166 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { feed, runModel } from '../../test/run-onnx.ts';
+import { smallImages, smallNetwork, smallOptions } from '../../test/small-training.ts';
+import type { Dataset } from '../data/index.ts';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { DivergenceError } from './divergence.ts';
+import { Trainer, type TrainerOptions } from './trainer.ts';
+
+let folder: string;
+let images: Dataset;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-trainer-'));
+  images = await smallImages();
+});
+afterAll(async () => {
+  await images.close();
+  await rm(folder, { recursive: true });
+});
+
+type More = Partial<TrainerOptions>;
+
+/** Trains to the end, or until `stopAfter` steps are done. */
+async function train(more: More = {}, from?: Checkpoint, stopAfter?: number): Promise<Checkpoint> {
+  const trainer = new Trainer({ ...smallOptions(images), ...more });
+  const stop = new AbortController();
+  try {
+    await trainer.open(from);
+    await trainer.run({
+      signal: stop.signal,
+      onStep: ({ step }) => {
+        if (step === stopAfter) stop.abort();
+      },
+    });
+    return await trainer.checkpoint();
+  } finally {
+    await trainer.close();
+  }
+}
+
+const bytesOf = ({ vectors }: Checkpoint): Record<string, string> =>
+  Object.fromEntries(
+    [...vectors].map(([name, { buffer, byteOffset, byteLength }]) => [
+      name,
+      Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+    ]),
+  );
+
+describe('Trainer', () => {
+  it('learns: the loss falls, and the model is the one that was validated', async () => {
+    const trainer = new Trainer({ ...smallOptions(images), epochs: 8, validation: images });
+    const losses: number[] = [];
+    await trainer.open();
+    await trainer.run({ onEpoch: ({ training }) => void losses.push(training.loss) });
+    const score = await trainer.evaluate(images);
+    const { graph, ...model } = trainer.modelOf(await trainer.checkpoint());
+    await trainer.close();
+    expect(losses.at(-1)).toBeLessThan((losses[0] as number) * 0.9);
+    let right = 0;
+    for await (const { data, labels, count } of images.batches(smallOptions(images).preprocessing, 10)) {
+      const outputs = await runModel({ ...model, graph }, { input: feed('float32', data, [count, 3, 8, 8]) });
+      const logits = outputs.logits?.data as Float32Array;
+      for (let i = 0; i < count; i++) {
+        const row = logits.subarray(10 * i, 10 * i + 10);
+        if (row.indexOf(Math.max(...row)) === labels[i]) right++;
+      }
+    }
+    expect(right / 50).toBeCloseTo(score.accuracy, 6);
+  });
+
+  it.each<[string, More]>([
+    ['SGD', {}],
+    [
+      'AdamW, averages, augmentation, clipping',
+      {
+        optimizer: { kind: 'adamw' },
+        emaDecay: 0.9,
+        clipNorm: 1,
+        augmentation: { crop: 2, flip: true, jitter: { brightness: 0.3 } },
+      },
+    ],
+    ['dropout', { model: smallNetwork({ dropout: true }) }],
+  ])('goes on in the middle of an epoch to the very same bits: %s', async (name, more) => {
+    const whole = await train(more);
+    const half = await train(more, undefined, 7);
+    expect(half.progress.step).toBeGreaterThanOrEqual(7);
+    expect(half.progress.step).toBeLessThan(10);
+    const path = join(folder, `${name}.checkpoint`);
+    await writeCheckpoint(path, half);
+    const resumed = await train({ ...more, augmentThreads: 2 }, await readCheckpoint(path));
+    expect(resumed.progress).toEqual(whole.progress);
+    expect(bytesOf(resumed)).toEqual(bytesOf(whole));
+    // It would not hold by itself.
+    expect(bytesOf(half)).not.toEqual(bytesOf(whole));
+    expect(bytesOf(await train({ ...more, seed: 8 }))).not.toEqual(bytesOf(whole));
+  });
+
+  it.each<[string, More]>([
+    ['rate', { rate: 0.06 }],
+    ['seed', { seed: 8 }],
+    ['model', { model: smallNetwork({ dropout: true }) }],
+    ['epochs', { epochs: 3 }],
+    ['augmentation', { augmentation: { flip: true } }],
+    ['frozen layers', { frozen: (name) => name.startsWith('bn') }],
+  ])('refuses the checkpoint of a run with other %s', async (_, more) => {
+    const half = await train({}, undefined, 3);
+    await expect(train(more, half)).rejects.toThrow(
+      'The checkpoint is of a run with another model, other data or other options',
+    );
+  });
+
+  it('stops where the loss is no number any more, and says at which step and rate', async () => {
+    const error = await train({ rate: 1e30, schedule: 'constant' }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(DivergenceError);
+    expect(error.message).toMatch(
+      /^The loss is (NaN|-?Infinity) at step \d+ of 10 with a learning rate of 1\.00e\+30: try/,
+    );
+  });
+
+  it('gives no checkpoint of weights that are no numbers, though the loss of the last step was one', async () => {
+    // The rate overflows in the one and only update.
+    const error = await train({ rate: 1e39, epochs: 1, batch: 50 }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(DivergenceError);
+    expect(error.message).toMatch(
+      /^The weights are no numbers any more at step 1 of 1 with a learning rate of 1\.00e\+39/,
+    );
+  });
+
+  it('leaves frozen initializers as they were to the bit, statistics too', async () => {
+    const options = { ...smallOptions(images), frozen: (name: string) => /^(bn|conv)/.test(name) };
+    const trainer = new Trainer(options);
+    await trainer.open();
+    await trainer.run();
+    const trained = trainer.modelOf(await trainer.checkpoint()).graph.initializers;
+    await trainer.close();
+    const before = smallNetwork().graph.initializers;
+    const changed = [...before.keys()].filter(
+      (name) => !Buffer.from(before.get(name)?.bytes ?? []).equals(Buffer.from(trained.get(name)?.bytes ?? [])),
+    );
+    expect(changed).toEqual(['fc1.weight', 'fc1.bias']);
+  });
+
+  it('goes on updating the statistics of batch normalisation of which only scale and bias are frozen', async () => {
+    const done = await train({ frozen: (name) => /^bn1\.(weight|bias)$/.test(name) });
+    expect(done.vectors.get('state.statistics')?.some((value, i) => value !== (i < 6 ? 0 : 1))).toBe(true);
+  });
+
+  it('takes batches larger than the data, and models exported for one batch size', async () => {
+    expect((await train({ batch: 1000, epochs: 1 })).progress.step).toBe(1);
+    expect(bytesOf(await train({ model: smallNetwork({ batch: 1 }) }))).toEqual(bytesOf(await train()));
+  });
+
+  it.each<[string, More, string]>([
+    ['another number of classes', { model: smallNetwork({ outputs: 7 }) }, 'tells 7 classes apart, the data has 10'],
+    ['a single output', { model: smallNetwork({ outputs: 1 }), loss: 'bce' }, 'tells 2 classes apart, the data has 10'],
+    ['no epochs', { epochs: 0 }, 'a whole number of epochs from 1, received 0'],
+    ['a warm-up as long as the training', { warmupEpochs: 2 }, 'shorter than the 2 epochs of training, received 2'],
+    ['smoothing of another loss', { loss: 'mse', labelSmoothing: 0.1 }, 'Label smoothing is of the loss cross-entropy'],
+    ['weights of other classes', { classWeights: [1, 2] }, 'a weight for each of the 10 classes, received 2'],
+    ['weights below 0', { classWeights: [1, 2, 3, 4, 5, 6, 7, 8, 9, -1] }, 'must be numbers from 0, received -1'],
+  ])('refuses %s', (_, more, message) => {
+    expect(() => new Trainer({ ...smallOptions(images), ...more })).toThrow(message);
+  });
+});
