@@ -104,7 +104,7 @@ function requirePaths(
   if (gradients.size > 0 && (lost === undefined || options.wrt === undefined)) return;
   throw new SkeinError(
     'invalid-argument',
-    gradients.size === 0
+    options.wrt === undefined
       ? 'Cannot differentiate the model: no gradient comes from the loss to any of its parameters'
       : `Cannot differentiate by '${lost}': no gradient comes from the loss to it`,
   );

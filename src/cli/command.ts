@@ -24,6 +24,13 @@ export interface OutputOptions {
   readonly verbose?: true;
 }
 
+export interface ProgressOptions {
+  /** Whether Ctrl-C ends the process; true unless told. */
+  readonly exitOnInterrupt?: boolean;
+  /** What was done before; 0 unless told. */
+  readonly from?: number;
+}
+
 /** Where a command speaks. */
 export interface Output {
   readonly json: boolean;
@@ -33,7 +40,7 @@ export interface Output {
   note(line: string): void;
   warn(line: string): void;
   /** Shown on a terminal only. */
-  progress(label: string, total: number, options?: { readonly exitOnInterrupt?: boolean }): Progress;
+  progress(label: string, total: number, options?: ProgressOptions): Progress;
 }
 
 /** Adds `--json` and `--verbose` and runs `run` with the options and an output. */
@@ -58,8 +65,8 @@ function outputOf({ json = false }: { json?: boolean }): Output {
     // With --json nobody reads notes; warnings stay.
     note: (line) => void (json || note(line)),
     warn: (line) => note(`warning: ${line}`),
-    progress: (label, total, { exitOnInterrupt = true } = {}) =>
-      new Progress(label, total, process.stderr, undefined, exitOnInterrupt),
+    progress: (label, total, { exitOnInterrupt = true, from = 0 } = {}) =>
+      new Progress(label, total, process.stderr, undefined, exitOnInterrupt, from),
   };
 }
 

@@ -24,6 +24,18 @@ it('Progress shows the time left on a terminal, and cleans up', () => {
   ]);
 });
 
+it('Progress judges the time left without what was done before', () => {
+  const written: string[] = [];
+  let now = 0;
+  const terminal = { isTTY: true, write: (text: string) => written.push(text) };
+  const progress = new Progress('step', 1000, terminal, () => now, false, 900);
+  progress.update(900);
+  // 20 steps in 2 s: 80 more take 8 s.
+  now = 2000;
+  progress.update(920);
+  expect(written).toEqual([`${CLEAR}step 900/1000`, `${CLEAR}step 920/1000, 8 s left`]);
+});
+
 it('Progress is silent where nobody watches', () => {
   const written: string[] = [];
   const progress = new Progress('images', 10, { write: (text) => written.push(text) });

@@ -16,21 +16,28 @@ export class Progress {
   readonly #terminal: Terminal;
   readonly #now: () => number;
   readonly #start: number;
+  /** What was done before this began. */
+  readonly #from: number;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
-  /** @param exitOnInterrupt whether Ctrl-C ends the process; not where the command itself stops in good order */
+  /**
+   * @param exitOnInterrupt whether Ctrl-C ends the process; not where the command itself stops in good order
+   * @param from how many of the total were done before: the time left is judged without them
+   */
   constructor(
     label: string,
     total: number,
     terminal: Terminal,
     now: () => number = () => performance.now(),
     exitOnInterrupt = true,
+    from = 0,
   ) {
     this.#label = label;
     this.#total = total;
     this.#terminal = terminal;
     this.#now = now;
     this.#start = now();
+    this.#from = from;
     if (terminal.isTTY === true && exitOnInterrupt) process.once('SIGINT', this.#interrupted);
   }
 
@@ -40,8 +47,9 @@ export class Progress {
     if (this.#terminal.isTTY !== true || now - this.#drawnAt < REDRAW_MS) return;
     this.#drawnAt = now;
     const elapsed = now - this.#start;
+    const each = elapsed / (done - this.#from);
     const left =
-      elapsed > ESTIMATE_AFTER_MS && done > 0 ? `, ${duration((elapsed / done) * (this.#total - done))} left` : '';
+      elapsed > ESTIMATE_AFTER_MS && done > this.#from ? `, ${duration(each * (this.#total - done))} left` : '';
     const words = more === undefined ? '' : `, ${more}`;
     this.#terminal.write(`${CLEAR}${this.#label} ${done}/${this.#total}${words}${left}`);
   };

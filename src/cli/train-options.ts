@@ -53,7 +53,10 @@ export function trainWords(): Command {
   const command = new Command('train')
     .description('train or fine-tune a model')
     .argument('<model>', 'an .onnx file to fine-tune, or the name of an architecture: resnet20, vgg19:width=0.5, …')
-    .requiredOption('-o, --output <file>', 'the .onnx file to write; its log and checkpoint are written beside it');
+    .requiredOption(
+      '-o, --output <file>',
+      'the .onnx file to write; beside it a log, and until the end of the training a checkpoint',
+    );
   withData(command)
     .option('--val <source>', "held-out images that the best epoch is chosen by (default: the split 'val' of --data)")
     .option('--epochs <n>', 'times that every image is seen', wholeNumber(1), 10)
@@ -97,7 +100,11 @@ export function trainWords(): Command {
       'average the weights over the steps with this decay, 0.999 say',
       numberBetween(0, 0.99999999),
     )
-    .option('--freeze <names>', 'initializers that stay, * stands for any letters: layer1.*,conv1.weight', names)
+    .option(
+      '--freeze <names>',
+      'initializers that stay, * stands for any letters: layer1.*,conv1.weight; with its running statistics, batch normalisation uses those',
+      names,
+    )
     .option(
       '--augment <words>',
       'crop=4,flip,cutout=8,autoaugment,brightness=0.2,contrast=…,saturation=…,hue=…, or none',

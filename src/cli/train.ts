@@ -25,6 +25,7 @@ export function trainCommand(): Command {
       throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
     const { openData } = await import('../data/index.ts');
     const { Trainer } = await import('../train/index.ts');
+    checkWords(flags);
     await refuseSameFile(path, flags.output);
     await checkWritable(dirname(flags.output));
     const { limit, seed, split } = flags;
@@ -34,16 +35,40 @@ export function trainCommand(): Command {
     const options = await trainerOptions(source, training, validation, flags);
     const trainer = new Trainer(options);
     try {
+      // Of each the old one is there until the new one is whole.
+      await checkWritable(dirname(flags.output), 2 * (trainer.checkpointBytes + modelBytes(source.model)));
       const run = new TrainRun(trainer, source, training, flags, output);
       await run.begin(path);
       await run.go();
-      if (training.skipped > 0) output.warn(skippedLine(training));
+      for (const data of new Set([training, validation])) {
+        if (data !== undefined && data.skipped > 0) output.warn(skippedLine(data));
+      }
     } finally {
       await trainer.close();
       await training.close();
       if (validation !== undefined && validation !== training) await validation.close();
     }
   });
+}
+
+/** Words that mean nothing beside others. @throws UsageError */
+function checkWords({ schedule, warmup, milestones, gamma }: TrainFlags): void {
+  if (schedule === 'one-cycle' && warmup > 0) {
+    throw new UsageError('--warmup is of the other schedules: one-cycle has a rise of its own');
+  }
+  if (schedule === 'step') return;
+  for (const [name, value] of [
+    ['--milestones', milestones],
+    ['--gamma', gamma],
+  ]) {
+    if (value !== undefined) throw new UsageError(`${name} is of --schedule step, received --schedule ${schedule}`);
+  }
+}
+
+function modelBytes({ graph }: Model): number {
+  let bytes = 0;
+  for (const { byteLength = 0 } of graph.initializers.values()) bytes += byteLength;
+  return bytes;
 }
 
 /** What is trained, and how images become its input. */
@@ -156,6 +181,8 @@ class TrainRun {
   readonly #output: Output;
   readonly #files: { readonly model: string; readonly checkpoint: string; readonly log: string };
   readonly #reports: EpochReport[] = [];
+  /** Whether the checkpoint's file is of this run. */
+  #saved = false;
 
   constructor(trainer: Trainer, source: TrainSource, training: Dataset, flags: TrainFlags, output: Output) {
     this.#trainer = trainer;
@@ -173,6 +200,7 @@ class TrainRun {
     const { readCheckpoint } = await import('../train/index.ts');
     const checkpoint = resume ? await readCheckpoint(this.#files.checkpoint) : undefined;
     await this.#trainer.open(checkpoint);
+    this.#saved = checkpoint !== undefined;
     if (checkpoint === undefined) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const { epoch, batch } = this.#trainer.progress;
     const from = checkpoint === undefined ? '' : `, going on in epoch ${epoch + 1} at batch ${batch + 1}`;
@@ -187,7 +215,8 @@ class TrainRun {
     const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
     process.on('SIGINT', interrupt);
     process.on('SIGTERM', interrupt);
-    const progress = this.#output.progress('step', this.#trainer.steps, { exitOnInterrupt: false });
+    const from = this.#trainer.progress.step;
+    const progress = this.#output.progress('step', this.#trainer.steps, { exitOnInterrupt: false, from });
     try {
       const done = await this.#trainer.run({
         signal: stop.signal,
@@ -202,11 +231,10 @@ class TrainRun {
       if (!done) await this.#interrupted();
       else await this.#finished();
     } catch (error) {
-      if (error instanceof SkeinError && error.message.startsWith('The loss is') && this.#reports.length > 0) {
-        const hint = `the last good checkpoint is '${this.#files.checkpoint}'`;
-        throw new SkeinError(error.code, `${error.message}; ${hint}`, { cause: error });
-      }
-      throw error;
+      const { DivergenceError } = await import('../train/index.ts');
+      if (!(error instanceof DivergenceError) || !this.#saved) throw error;
+      const hint = `the last good checkpoint is '${this.#files.checkpoint}'`;
+      throw new SkeinError(error.code, `${error.message}; ${hint}`, { cause: error });
     } finally {
       progress.end();
       process.off('SIGINT', interrupt);
@@ -241,6 +269,7 @@ class TrainRun {
     const { writeCheckpoint } = await import('../train/index.ts');
     const checkpoint = await this.#trainer.checkpoint();
     await writing(this.#files.checkpoint, () => writeCheckpoint(this.#files.checkpoint, checkpoint));
+    this.#saved = true;
     return checkpoint;
   }
 

@@ -174,6 +174,11 @@ export class Trainer {
     return this.#step.parameters.size;
   }
 
+  /** Of the vectors of a checkpoint. */
+  get checkpointBytes(): number {
+    return this.#step.state.reduce((sum, { size }) => sum + 4 * size, 0);
+  }
+
   get threads(): number {
     return this.#engine.threads;
   }

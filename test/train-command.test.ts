@@ -1,0 +1,307 @@
+/** `skein train` and `skein gradient` as processes of their own: what they write, print, and end with. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Model } from '../src/graph/index.ts';
+import { readModel, writeModel } from '../src/onnx/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
+import { feed, runOnnx } from './run-onnx.ts';
+import { writeSmallModel } from './small-models.ts';
+
+const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+const IMAGES = ['--data', 'shapes', '--limit', '100'] as const;
+const QUICK = [...IMAGES, '--epochs', '1', '--threads', '1'] as const;
+/** Class names of `shapes`. */
+const SHAPES = 'circle,crescent,cross,hexagon,pentagon,ring,semicircle,square,star,triangle';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-train-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const skein = (...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+
+/** Ends the command by a signal once it has said `word`. */
+async function stopped(word: string, signal: NodeJS.Signals, ...args: string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  const watch = (): void => {
+    // Once: the second Ctrl-C ends it at once.
+    if (!child.killed && `${stdout}${stderr}`.includes(word)) child.kill(signal);
+  };
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    watch();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    watch();
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stdout, stderr };
+}
+
+const initialized = async (name: string): Promise<Model['graph']['initializers']> =>
+  (await readModel(join(folder, name))).graph.initializers;
+
+describe('skein train', () => {
+  it('writes a model that evaluate, pair and serve take as it is', async () => {
+    const trained = await skein('train', 'lenet5', ...QUICK, '--rate', '0.02', '-o', 'made.onnx');
+    expect(trained).toMatchObject({ code: 0, stdout: expect.stringMatching(/^made\.onnx: the weights of epoch 1, /) });
+    // No terminal: no progress line.
+    expect(trained.stderr).not.toContain('\r');
+    expect(trained.stderr).toMatch(/\nepoch 1\/1: loss \d/);
+
+    const { metadata, graph } = await readModel(join(folder, 'made.onnx'));
+    expect(metadata.get('labels')).toBe(JSON.stringify(SHAPES.split(',')));
+    expect(JSON.parse(metadata.get('trained') ?? '')).toMatchObject({
+      by: 'skein train',
+      epoch: 1,
+      images: 100,
+      rate: 0.02,
+    });
+    expect(graph.inputs[0]?.type?.dims?.[0]).toBeTypeOf('string');
+
+    const log = (await readFile(join(folder, 'made.log.jsonl'), 'utf8')).trim().split('\n');
+    expect(log.map((line) => JSON.parse(line))).toMatchObject([{ epoch: 1, epochs: 1, training: { images: 100 } }]);
+
+    const evaluated = await skein('evaluate', 'made.onnx', ...IMAGES, '--json');
+    expect(evaluated).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(evaluated.stdout).samples).toBe(100);
+    await copyFile(join(folder, 'made.onnx'), join(folder, 'again.onnx'));
+    const paired = await skein('pair', 'made.onnx', 'again.onnx', ...IMAGES, '-o', 'pair', '--json');
+    expect(JSON.parse(paired.stdout)).toHaveProperty('verdict');
+    const served = await stopped('ready http', 'SIGTERM', 'serve', 'made.onnx', '--port', '0', '--grpc-port', '0');
+    expect(served.code, served.stderr).toBe(0);
+  });
+
+  it('prints one JSON object with --json', async () => {
+    const { code, stdout, stderr } = await skein('train', 'lenet5', ...QUICK, '-o', 'json.onnx', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.match(/\n/g)).toHaveLength(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      output: 'json.onnx',
+      parameters: 62006,
+      kept: 'best',
+      last: { epoch: 1, training: { images: 100 }, validation: { images: 2000 } },
+    });
+  });
+
+  it('saves at Ctrl-C and goes on with --resume to the same bytes', async () => {
+    const words = ['train', 'lenet5', ...IMAGES, '--epochs', '10', '--batch', '16', '--threads', '1', '--keep', 'last'];
+    const whole = await skein(...words, '-o', 'whole.onnx');
+    expect(whole.code, whole.stderr).toBe(0);
+    const interrupted = await stopped('epoch 2/10', 'SIGINT', ...words, '-o', 'broken.onnx');
+    expect(interrupted).toMatchObject({ code: 1, stdout: '' });
+    expect(interrupted.stderr).toMatch(
+      /\nerror: stopped in epoch \d+ after step \d+ of 70: repeat the call with --resume to go on from 'broken\.checkpoint'\n$/,
+    );
+    const other = await skein(...words, '--rate', '0.01', '-o', 'broken.onnx', '--resume');
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('error: The checkpoint is of a run with') });
+    const resumed = await skein(...words, '-o', 'broken.onnx', '--resume');
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/, going on in epoch \d+ at batch \d+\n/);
+    expect(await readFile(join(folder, 'broken.onnx'))).toEqual(await readFile(join(folder, 'whole.onnx')));
+    const epochs = (await readFile(join(folder, 'broken.log.jsonl'), 'utf8')).trim().split('\n');
+    expect(epochs.map((line) => JSON.parse(line).epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('stops where the numbers are none any more, and keeps the last good checkpoint and model', async () => {
+    const failed = await skein('train', 'lenet5', ...IMAGES, '--epochs', '5', '--rate', '1e6', '-o', 'nan.onnx');
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(
+      /\nerror: The (loss is .*|weights are no numbers any more) at step \d of 5 with a learning rate of [\d.e+]+: try a lower one, a warm-up, or clipping; the last good checkpoint is 'nan\.checkpoint'\n$/,
+    );
+    for (const [name, tensor] of await initialized('nan.onnx')) {
+      if (tensor.dtype === 'float32') expect(tensor.float32s().every(Number.isFinite), name).toBe(true);
+    }
+    expect((await readFile(join(folder, 'nan.checkpoint'))).length).toBeGreaterThan(2 * 62006 * 4);
+  });
+
+  it('leaves what is frozen as it was to the bit', async () => {
+    const small = await writeSmallModel(join(folder, 'small.onnx'), { classes: 10 });
+    const options = ['--freeze', 'conv*', '-o', 'tuned.onnx', '--mean', '0,0,0', '--std', '1,1,1'];
+    expect((await skein('train', small, ...QUICK, ...options)).code).toBe(0);
+    const [before, after] = [await initialized('small.onnx'), await initialized('tuned.onnx')];
+    const same = [...before.keys()].filter((name) =>
+      Buffer.from(after.get(name)?.bytes ?? []).equals(before.get(name)?.bytes ?? Buffer.of(1)),
+    );
+    expect(same).toEqual(['conv1.weight', 'conv1.bias']);
+  });
+
+  it('leaves corrupt images out, names them, and refuses more than one in a hundred', async () => {
+    const square = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
+    const { default: sharp } = await import('sharp');
+    const png = await sharp(Buffer.from(square)).png().toBuffer();
+    for (const name of ['a', 'b']) {
+      await mkdir(join(folder, 'files', name), { recursive: true });
+      for (let i = 0; i < 60; i++) await writeFile(join(folder, 'files', name, `${i}.png`), png);
+    }
+    await writeFile(join(folder, 'files', 'a', '7.png'), png.subarray(0, 40));
+    const train = () => skein('train', 'lenet5', '--data', 'files', '--epochs', '1', '-o', 'files.onnx');
+    const one = await train();
+    expect(one.code, one.stderr).toBe(0);
+    expect(one.stderr).toMatch(/\nwarning: 1 of 120 images cannot be read and were left out: .*7\.png.*\n$/);
+    await writeFile(join(folder, 'files', 'b', '8.png'), '');
+    const two = await train();
+    expect(two.code).toBe(1);
+    expect(two.stderr).toMatch(/\nerror: [^\n]*files[^\n]*\n$/);
+  });
+});
+
+/** Models that `skein train` cannot take, written to the folder. */
+async function writeOddModels(): Promise<void> {
+  const write = (name: string, make: (b: GraphBuilder, x: string) => string, change = (model: Model) => model) => {
+    const b = new GraphBuilder();
+    b.output('logits', make(b, b.input('x', 'float32', ['batch', 3, 8, 8])));
+    return writeModel(change(b.build()), join(folder, name));
+  };
+  const plain = (b: GraphBuilder, x: string) => b.linear(b.flatten(b.globalAveragePool(x)), { out: 10 });
+  await write('old.onnx', plain, (model) => ({ ...model, opsets: new Map([['', 11]]) }));
+  await write('two.onnx', (b, x) => b.add(plain(b, x), b.input('z', 'float32', ['batch', 10])));
+  await write('rounded.onnx', (b, x) => b.op('Round', [plain(b, x)]));
+  await write('weightless.onnx', (b, x) => b.op('ReduceMean', [x], { axes: [2, 3], keepdims: 0 }));
+}
+
+describe('skein train says in a line what is wrong', () => {
+  beforeAll(writeOddModels);
+
+  it.each<[string, string[], number, RegExp]>([
+    ['a rate that is no number', ['lenet5', '--rate', 'much'], 2, /--rate .*Expected a number from/],
+    ['a rate of 0', ['lenet5', '--rate', '0'], 2, /--rate .*Expected a number from/],
+    [
+      'milestones in epochs',
+      ['lenet5', '--schedule', 'step', '--milestones', '30,60'],
+      1,
+      /shares of the training between 0 and 1, received 30,60; divide epochs/,
+    ],
+    ['milestones of another schedule', ['lenet5', '--milestones', '0.5'], 2, /--milestones is of --schedule step/],
+    ['a warm-up that is too long', ['lenet5', '--warmup', '1'], 1, /shorter than the 1 epochs of training, received 1/],
+    [
+      'a warm-up of one-cycle',
+      ['lenet5', '--schedule', 'one-cycle', '--warmup', '0.5'],
+      2,
+      /--warmup is of the other schedules/,
+    ],
+    ['an output that is no model', ['lenet5', '-o', 'made.txt'], 2, /--output must end in \.onnx/],
+    [
+      'no checkpoint',
+      ['lenet5', '--resume', '-o', 'new.onnx'],
+      1,
+      /Cannot read checkpoint 'new\.checkpoint': there is no such file/,
+    ],
+    [
+      'other classes',
+      ['lenet5', '--labels', 'a,b'],
+      1,
+      /classes of 'shapes' must be those of the model, .* expected a, b; received circle/,
+    ],
+    [
+      'class weights of other classes',
+      ['lenet5', '--class-weights', '1,2'],
+      2,
+      /--class-weights needs 10 numbers, received 2/,
+    ],
+    [
+      'smoothing of another loss',
+      ['lenet5', '--loss', 'bce', '--label-smoothing', '0.1'],
+      1,
+      /Label smoothing is of the loss cross-entropy, received bce/,
+    ],
+    ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 1, /--freeze: no initializer is called 'conv9\*'/],
+    ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 are frozen/],
+    ['an unknown architecture', ['lenet6'], 1, /no architecture 'lenet6' \(did you mean 'lenet/],
+    ['an old operator set', ['old.onnx'], 1, /must use operator set 13 or newer, received 11; export it anew/],
+    ['two inputs', ['two.onnx'], 1, /must have one input/],
+    ['no gradient', ['rounded.onnx'], 1, /the loss depends on no parameter/],
+    ['no weights', ['weightless.onnx', '--labels', 'r,g,b'], 1, /must be those of the model/],
+  ])('%s', async (_, words, code, message) => {
+    const output = words.includes('-o') ? [] : ['-o', 'never.onnx'];
+    const outcome = await skein('train', ...words, ...QUICK, ...output);
+    expect(outcome.stderr).toMatch(message);
+    const errors = outcome.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('warning: '));
+    expect(errors).toEqual([expect.stringMatching(/^error: /)]);
+    expect(outcome).toMatchObject({ code, stdout: '' });
+  });
+
+  it('data without images', async () => {
+    await mkdir(join(folder, 'empty', 'a'), { recursive: true });
+    const { code, stderr } = await skein('train', 'lenet5', '--data', 'empty', '-o', 'never.onnx');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: Cannot read data 'empty': expected images [^\n]*found none\n$/);
+  });
+});
+
+describe('skein gradient', () => {
+  it('writes a model that ONNX Runtime runs, its outputs named after the parameters', async () => {
+    await writeSmallModel(join(folder, 'net.onnx'));
+    const words = ['gradient', 'net.onnx', '--loss', 'cross-entropy', '--inputs', '-o', 'grad.onnx', '--json'];
+    const { code, stdout, stderr } = await skein(...words);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const names = [
+      'loss',
+      'logits',
+      'grad.conv1.weight',
+      'grad.conv1.bias',
+      'grad.fc1.weight',
+      'grad.fc1.bias',
+      'grad.input',
+    ];
+    expect(JSON.parse(stdout).outputs).toEqual(names);
+    const feeds = (labels: bigint[]) => ({
+      input: feed('float32', new Float32Array(2 * 192).fill(0.5), [2, 3, 8, 8]),
+      labels: feed('int64', BigInt64Array.from(labels), [labels.length]),
+    });
+    const bytes = await readFile(join(folder, 'grad.onnx'));
+    const outputs = await runOnnx(bytes, feeds([0n, 3n]));
+    expect(Object.keys(outputs)).toEqual(names);
+    expect(outputs['grad.conv1.weight']?.dims).toEqual([8, 3, 3, 3]);
+    expect(outputs['grad.input']?.dims).toEqual([2, 3, 8, 8]);
+    await expect(runOnnx(bytes, feeds([0n, 4n]))).rejects.toThrow(/idx=4 must be within the inclusive range \[-4,3\]/);
+    await expect(runOnnx(bytes, feeds([0n]))).rejects.toThrow();
+  });
+
+  it.each<[string, string[], number, RegExp]>([
+    ['no loss', ['net.onnx'], 2, /'--loss <loss>' not specified/],
+    [
+      'an unknown initializer',
+      ['net.onnx', '--loss', 'mse', '--wrt', 'conv1.wieght'],
+      1,
+      /no initializer is called 'conv1\.wieght' \(did you mean 'conv1\.weight'\?\)/,
+    ],
+    [
+      'no way for a gradient',
+      ['rounded.onnx', '--loss', 'mse'],
+      1,
+      /no gradient comes from the loss to any of its parameters/,
+    ],
+    [
+      'no way to one',
+      ['rounded.onnx', '--loss', 'mse', '--wrt', 'fc1.bias'],
+      1,
+      /Cannot differentiate by 'fc1\.bias': no gradient comes/,
+    ],
+    ['no weights', ['weightless.onnx', '--loss', 'mse'], 1, /it has no trainable initializer/],
+    ['an old operator set', ['old.onnx', '--loss', 'mse'], 1, /must use operator set 13 or newer, received 11/],
+  ])('says in a line what is wrong: %s', async (_, words, code, message) => {
+    const outcome = await skein('gradient', ...words, '-o', 'never.onnx');
+    expect(outcome).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(/^error: [^\n]*\n$/) });
+    expect(outcome.stderr).toMatch(message);
+  });
+});
