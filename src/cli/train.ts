@@ -1,4 +1,5 @@
 /** `skein train`: trains or fine-tunes, and writes a model that every other command takes. */
+import { existsSync } from 'node:fs';
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
 import type { Command } from 'commander';
@@ -35,8 +36,7 @@ export function trainCommand(): Command {
     const options = await trainerOptions(source, training, validation, flags);
     const trainer = new Trainer(options);
     try {
-      // Of each the old one is there until the new one is whole.
-      await checkWritable(dirname(flags.output), 2 * (trainer.checkpointBytes + modelBytes(source.model)));
+      await checkWritable(dirname(flags.output), missingBytes(flags.output, trainer.checkpointBytes, source.model));
       const run = new TrainRun(trainer, source, training, flags, output);
       await run.begin(path);
       await run.go();
@@ -65,11 +65,17 @@ function checkWords({ schedule, warmup, milestones, gamma }: TrainFlags): void {
   }
 }
 
-function modelBytes({ graph }: Model): number {
-  let bytes = 0;
-  for (const { byteLength = 0 } of graph.initializers.values()) bytes += byteLength;
-  return bytes;
+/** What model and checkpoint will take beside what of them is there: the old one stays until the new one is whole. */
+function missingBytes(output: string, checkpointBytes: number, { graph }: Model): number {
+  let modelBytes = 0;
+  for (const { byteLength = 0 } of graph.initializers.values()) modelBytes += byteLength;
+  const model = existsSync(output) ? 0 : modelBytes;
+  const checkpoint = existsSync(checkpointOf(output)) ? 0 : checkpointBytes;
+  return model + checkpoint + Math.max(modelBytes, checkpointBytes);
 }
+
+const withoutExtension = (output: string): string => output.slice(0, -'.onnx'.length);
+const checkpointOf = (output: string): string => `${withoutExtension(output)}.checkpoint`;
 
 /** What is trained, and how images become its input. */
 interface TrainSource {
@@ -190,8 +196,8 @@ class TrainRun {
     this.#training = training;
     this.#flags = flags;
     this.#output = output;
-    const base = flags.output.slice(0, -'.onnx'.length);
-    this.#files = { model: flags.output, checkpoint: `${base}.checkpoint`, log: `${base}.log.jsonl` };
+    const { output: model } = flags;
+    this.#files = { model, checkpoint: checkpointOf(model), log: `${withoutExtension(model)}.log.jsonl` };
   }
 
   /** Loads the models, and what an earlier call left where that is asked for. */
