@@ -105,14 +105,13 @@ export function trainWords(): Command {
       'initializers that stay, * stands for any letters: layer1.*,conv1.weight; with its running statistics, batch normalisation uses those',
       names,
     )
-    .option(
-      '--augment <words>',
-      'crop=4,flip,cutout=8,autoaugment,brightness=0.2,contrast=…,saturation=…,hue=…, or none',
-      readAugmentation,
-      {
-        crop: 4,
-        flip: true,
-      },
+    .addOption(
+      new Option(
+        '--augment <words>',
+        'crop=4,flip,cutout=8,autoaugment,brightness=0.2,contrast=…,saturation=…,hue=…, or none',
+      )
+        .argParser(readAugmentation)
+        .default({ crop: 4, flip: true }, 'crop=4,flip'),
     )
     .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
     .addOption(

@@ -5,3 +5,4 @@ export * from './parameter-layout.ts';
 export * from './schedule.ts';
 export * from './step-model.ts';
 export * from './trainer.ts';
+export type * from './trainer-options.ts';

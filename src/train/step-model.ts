@@ -107,7 +107,8 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
   for (const name of results.keys()) writer.claim(name);
   const editor = new GraphEditor(writer.build(results).graph);
   editor.removeUnused();
-  const size = (name: string): number => (name.endsWith('tatistics') ? statistics.size : parameters.size);
+  const ofStatistics = [STATISTICS, AVERAGED_STATISTICS];
+  const size = (name: string): number => (ofStatistics.includes(name) ? statistics.size : parameters.size);
   const graph = editor.build();
   const hasStep = graph.inputs.some(({ name }) => name === STEP_INPUT);
   return {

@@ -7,7 +7,8 @@ import { smallImages, smallNetwork, smallOptions } from '../../test/small-traini
 import type { Dataset } from '../data/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
-import { Trainer, type TrainerOptions } from './trainer.ts';
+import { Trainer } from './trainer.ts';
+import type { TrainerOptions } from './trainer-options.ts';
 
 let folder: string;
 let images: Dataset;

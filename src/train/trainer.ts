@@ -2,14 +2,11 @@
  * Trains a classifier: step after step of the step model on a thread of its own, while the next batches are prepared. The
  * caller says what happens between epochs (saving, showing); nothing is written here.
  */
-import { createHash } from 'node:crypto';
 import { SkeinError } from '../base/index.ts';
 import {
-  type Augmentation,
   AugmentPool,
   batchCount,
   type Dataset,
-  type Preprocessing,
   type Sampler,
   shuffledSampler,
   type TrainingBatch,
@@ -17,12 +14,13 @@ import {
 } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
-import { type Device, type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
+import { type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
+import { fingerprint } from './fingerprint.ts';
 import { packed, unpacked } from './parameter-layout.ts';
-import { learningRates, type ScheduleKind } from './schedule.ts';
+import { learningRates } from './schedule.ts';
 import {
   AVERAGED_PARAMETERS,
   AVERAGED_STATISTICS,
@@ -33,73 +31,8 @@ import {
   PARAMETERS,
   STATISTICS,
   type StepModel,
-  type StepOptions,
 } from './step-model.ts';
-
-export interface TrainerOptions extends StepOptions {
-  readonly model: Model;
-  readonly training: Dataset;
-  /** What the best epoch is chosen by. */
-  readonly validation?: Dataset;
-  readonly preprocessing: Preprocessing;
-  readonly epochs: number;
-  /** Images in a step. */
-  readonly batch: number;
-  /** The highest learning rate. */
-  readonly rate: number;
-  readonly schedule: ScheduleKind;
-  /** Epochs, or parts of one, over which the rate grows to its highest. */
-  readonly warmupEpochs?: number;
-  readonly milestones?: readonly number[];
-  readonly gamma?: number;
-  readonly augmentation?: Augmentation;
-  /** Which images an epoch has; every one once unless told. */
-  readonly sampler?: Sampler;
-  readonly seed?: number;
-  /** Threads that a step computes with; the usable cores unless told. */
-  readonly threads?: number;
-  readonly device?: Device;
-  /** Threads that vary images; 1 unless told. */
-  readonly augmentThreads?: number;
-}
-
-export interface Score {
-  /** Mean over the images. */
-  readonly loss: number;
-  /** Fraction of 1. */
-  readonly accuracy: number;
-  readonly images: number;
-}
-
-export interface StepReport {
-  /** From 1, as the epochs. */
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly rate: number;
-  /** Over the epoch so far. */
-  readonly score: Score;
-}
-
-export interface EpochReport {
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly rate: number;
-  readonly training: Score;
-  readonly validation?: Score;
-  readonly imagesPerSecond: number;
-  readonly seconds: number;
-  /** Whether no epoch did better on the validation images. */
-  readonly best: boolean;
-}
-
-export interface RunHooks {
-  readonly onStep?: (report: StepReport) => void;
-  /** Awaited before the next epoch begins. */
-  readonly onEpoch?: (report: EpochReport) => Promise<void> | void;
-  /** Stops after the step that is under way. */
-  readonly signal?: AbortSignal;
-}
+import type { RunHooks, Score, TrainerOptions } from './trainer-options.ts';
 
 const START: Progress = { epoch: 0, batch: 0, step: 0, images: 0, loss: 0, correct: 0 };
 
@@ -119,6 +52,8 @@ export class Trainer {
   #stepping: StateModel | undefined;
   #evaluating: StateModel | undefined;
   #progress = START;
+  /** Of the epoch, or of what is left of it. */
+  #began = { at: 0, images: 0 };
 
   /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
   constructor(given: TrainerOptions) {
@@ -156,7 +91,7 @@ export class Trainer {
       ...(milestones === undefined ? {} : { milestones }),
       ...(gamma === undefined ? {} : { gamma }),
     });
-    this.settings = this.#fingerprint();
+    this.settings = fingerprint(options, this.#step, this.#sampler);
     this.#keep = Object.fromEntries(this.#step.state.map(({ name }) => [name, nextOf(name)]));
     const { threads, device } = options;
     this.#engine = new StateEngine({
@@ -211,10 +146,11 @@ export class Trainer {
   async run(hooks: RunHooks = {}): Promise<boolean> {
     const { epochs } = this.#options;
     while (this.#progress.epoch < epochs) {
-      const start = performance.now();
-      const from = this.#progress.images;
+      const before = this.#progress.images;
+      const at = performance.now();
+      this.#began = { at, images: before };
       if (!(await this.#epoch(hooks))) return false;
-      const seconds = (performance.now() - start) / 1000;
+      const seconds = (performance.now() - at) / 1000;
       const { epoch, step, images, loss, correct, best } = this.#progress;
       const training = { loss: loss / images, accuracy: correct / images, images };
       const validation = this.#options.validation && (await this.evaluate(this.#options.validation));
@@ -227,7 +163,7 @@ export class Trainer {
         rate: this.#rates(Math.max(step - 1, 0)),
         training,
         ...(validation === undefined ? {} : { validation }),
-        imagesPerSecond: (images - from) / seconds,
+        imagesPerSecond: (images - before) / seconds,
         seconds,
         best: validation === undefined || isBest,
       });
@@ -325,7 +261,8 @@ export class Trainer {
     };
     const { images, correct } = this.#progress;
     const score = { loss: this.#progress.loss / images, accuracy: correct / images, images };
-    onStep?.({ step: step + 1, steps: this.steps, epoch: progress.epoch + 1, rate, score });
+    const imagesPerSecond = (1000 * (images - this.#began.images)) / (performance.now() - this.#began.at);
+    onStep?.({ step: step + 1, steps: this.steps, epoch: progress.epoch + 1, rate, score, imagesPerSecond });
   }
 
   #feeds(data: Float32Array, labels: BigInt64Array, count: number): NamedTensors {
@@ -352,35 +289,6 @@ export class Trainer {
   #opened(model: StateModel | undefined): StateModel {
     if (model === undefined) throw new SkeinError('internal', 'The trainer must be opened first');
     return model;
-  }
-
-  /** Of everything that the numbers follow from. */
-  #fingerprint(): string {
-    const {
-      model: _model,
-      training,
-      validation: _validation,
-      writeLoss: _write,
-      frozen: _frozen,
-      ...rest
-    } = this.#options;
-    const hash = createHash('sha256').update(serializeModel(this.#step.model));
-    hash.update(training.labels);
-    const settings = {
-      ...rest,
-      source: training.source,
-      split: training.split,
-      size: training.size,
-      order: this.#sampler.size,
-    };
-    hash.update(
-      JSON.stringify(settings, (key, value) => (key === 'device' || key === 'augmentThreads' ? undefined : value)),
-    );
-    for (const vector of [this.#step.parameters, this.#step.statistics]) {
-      const start = packed(this.#options.model.graph, vector);
-      hash.update(new Uint8Array(start.buffer, start.byteOffset, start.byteLength));
-    }
-    return hash.digest('hex');
   }
 }
 
