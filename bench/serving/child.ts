@@ -17,6 +17,13 @@ for (const [signal, number] of [
   process.on(signal, () => process.exit(128 + number));
 }
 
+/** A process of any kind that shall die with this one. */
+export function dieTogether<P extends ChildProcess>(child: P): P {
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
 const STDIO: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc'];
 
 /** A script of ../processes. */

@@ -57,7 +57,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   };
 }
 
-function positive(name: string, text: string | undefined, fallback: number): number {
+export function positive(name: string, text: string | undefined, fallback: number): number {
   const value = text === undefined ? fallback : Number(text);
   if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, received '${text}'`);
   return value;
