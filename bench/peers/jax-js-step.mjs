@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { answerSeconds } from './step-lines.mjs';
+import { answerSeconds } from '../../dist/bench/processes/answer-seconds.js';
 
 const [folder, batchText] = process.argv.slice(2);
 const batch = Number(batchText);
