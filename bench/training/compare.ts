@@ -42,6 +42,7 @@ export async function compare(options: TrainingOptions, log: (line: string) => v
       value: pairwise(rates.ours, rates.theirs, (a, b) => a / b),
       target: { at: 'least', value: peer.least },
     });
+    if (!peer.slow) rows.push(fastestRow(rates));
   }
   await skein.close();
   return [...rows, memory];
@@ -81,6 +82,10 @@ async function measureInTurn(
   }
   log('in turn …');
   const rates = await inTurn(rounds, cases);
+  for (const [name, values] of Object.entries(rates)) {
+    const who = name === 'skein' ? skein : running[Number(name)];
+    log(`  ${who?.name}, images/s: ${values.map((value) => value.toFixed(0)).join(', ')}`);
+  }
   return Promise.all(
     running.map(async (process, i) => {
       if (process === undefined) return undefined;
@@ -101,6 +106,17 @@ async function measureOnce(
   const theirs = await process.rate(0);
   await process.close();
   return { ours: [await skein.rate(seconds)], theirs: [theirs] };
+}
+
+/** What neighbours on the machine disturbed least: two threads that wait for each other suffer more from them than one. */
+function fastestRow({ ours, theirs }: Omit<Measured, 'peak'>): Row {
+  const [best, bestPeer] = [Math.max(...ours), Math.max(...theirs)];
+  return {
+    measure: 'the same, the fastest round of each',
+    ours: perSecond([best]),
+    peer: perSecond([bestPeer]),
+    value: spread([best / bestPeer]),
+  };
 }
 
 function memoryRow(ours: number, theirs: number | undefined): Row {
