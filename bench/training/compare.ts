@@ -45,7 +45,32 @@ export async function compare(options: TrainingOptions, log: (line: string) => v
     if (!peer.slow) rows.push(fastestRow(rates));
   }
   await skein.close();
-  return [...rows, memory];
+  return [...rows, ...(await processorTimeRows(options, log)), memory];
+}
+
+/**
+ * Skein and PyTorch with one thread each, by the time that it ran. Two threads that wait for each other suffer from busy
+ * neighbours many times over, and PyTorch's more than ONNX Runtime's; this tells how the work compares all the same.
+ */
+async function processorTimeRows(options: TrainingOptions, log: (line: string) => void): Promise<Row[]> {
+  const alone = { ...options, threads: 1 };
+  const [pytorch] = peersOf(alone);
+  const [ours, theirs] = [await start({ ...pytorch, command: skeinCommand(alone) }), await start(pytorch)];
+  if ('missing' in ours || 'missing' in theirs) return [];
+  log('  by processor time …');
+  const rateOf = async ({ process }: { process: StepProcess }) =>
+    (await process.rate(options.seconds)).perProcessorSecond;
+  const rates = await inTurn(options.rounds, { ours: () => rateOf(ours), theirs: () => rateOf(theirs) });
+  for (const { process } of [ours, theirs]) await process.close();
+  return [
+    {
+      measure: `one thread, by processor time : ${theirs.process.name}`,
+      ours: perSecond(rates.ours),
+      peer: perSecond(rates.theirs),
+      value: pairwise(rates.ours, rates.theirs, (a, b) => a / b),
+      target: { at: 'least', value: pytorch.least },
+    },
+  ];
 }
 
 /** A peer that is fast enough to be measured in turn has taken its first step. */
@@ -76,9 +101,10 @@ async function measureInTurn(
   log: (line: string) => void,
 ): Promise<(Measured | undefined)[]> {
   const running = started.map((each) => ('process' in each && !each.peer.slow ? each.process : undefined));
-  const cases: Record<string, () => Promise<number>> = { skein: () => skein.rate(seconds) };
+  const rateOf = async (process: StepProcess) => (await process.rate(seconds)).perSecond;
+  const cases: Record<string, () => Promise<number>> = { skein: () => rateOf(skein) };
   for (const [i, process] of running.entries()) {
-    if (process !== undefined) cases[i] = () => process.rate(seconds);
+    if (process !== undefined) cases[i] = () => rateOf(process);
   }
   log('in turn …');
   const rates = await inTurn(rounds, cases);
@@ -105,7 +131,7 @@ async function measureOnce(
   await process.rate(0);
   const theirs = await process.rate(0);
   await process.close();
-  return { ours: [await skein.rate(seconds)], theirs: [theirs] };
+  return { ours: [(await skein.rate(seconds)).perSecond], theirs: [theirs.perSecond] };
 }
 
 /** What neighbours on the machine disturbed least: two threads that wait for each other suffer more from them than one. */

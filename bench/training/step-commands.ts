@@ -15,7 +15,7 @@ export interface Peer {
   readonly slow: boolean;
 }
 
-export function skeinCommand({ batch, threads }: TrainingOptions): StepCommand {
+export function skeinCommand({ batch, threads }: Pick<TrainingOptions, 'batch' | 'threads'>): StepCommand {
   const script = inRepository('dist/bench/processes/training-process.js');
   return { program: process.execPath, args: [script, String(batch), String(threads)], batch };
 }

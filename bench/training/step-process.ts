@@ -13,6 +13,17 @@ export interface StepCommand {
   readonly batch: number;
 }
 
+/** Images a second. */
+export interface Rate {
+  readonly perSecond: number;
+  /** Of the time that its threads ran: neighbours hardly change it, waiting in a loop for another thread does. */
+  readonly perProcessorSecond: number;
+}
+
+/** Of /proc/<pid>/stat, counted from the third field (proc(5)). */
+const USER_TICKS = 11;
+const TICKS_PER_SECOND = 100;
+
 type Piped = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export class StepProcess {
@@ -49,12 +60,24 @@ export class StepProcess {
     return new StepProcess(name, batch, child, answers);
   }
 
-  /** Images a second over at least so many seconds and one step. */
-  async rate(seconds: number): Promise<number> {
+  /** Trains for at least so many seconds and one step. */
+  async rate(seconds: number): Promise<Rate> {
+    const before = await this.#processorSeconds();
     this.#child.stdin.write(`${seconds}\n`);
     const report = await nextOf<StepsReport>(this.#answers);
     if (!Number.isFinite(report.loss)) throw new Error(`${this.name} does not train: its loss is ${report.loss}`);
-    return (report.steps * this.batch) / report.seconds;
+    const images = report.steps * this.batch;
+    const processorSeconds = (await this.#processorSeconds()) - before;
+    return { perSecond: images / report.seconds, perProcessorSecond: images / processorSeconds };
+  }
+
+  /** Of all threads; not a number where the system does not tell. */
+  async #processorSeconds(): Promise<number> {
+    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8').catch(() => '');
+    // The name before it may hold anything, brackets too.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [user, system] = [fields[USER_TICKS], fields[USER_TICKS + 1]].map(Number);
+    return ((user ?? Number.NaN) + (system ?? Number.NaN)) / TICKS_PER_SECOND;
   }
 
   /** The most memory that the process has had, in MB; not a number where the system does not tell. */
