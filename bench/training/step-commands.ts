@@ -31,7 +31,9 @@ export function peersOf({ batch, threads, python, peers }: TrainingOptions): rea
     const known = { title: 'PyTorch', least: 0.5, slow: false };
     if (python === undefined) return { ...known, missing: '--python names an interpreter' };
     const args = [inRepository('bench/peers/pytorch_step.py'), String(batch), String(threads)];
-    return { ...known, command: { program: python, args, batch } };
+    // As Skein's, its threads sleep while they wait: on a machine with neighbours the default is several times slower.
+    const environment = { OMP_WAIT_POLICY: 'PASSIVE' };
+    return { ...known, command: { program: python, args, environment, batch } };
   };
   return [
     pytorch(),

@@ -9,6 +9,8 @@ import { dieTogether } from '../serving/child.ts';
 export interface StepCommand {
   readonly program: string;
   readonly args: readonly string[];
+  /** Added to the environment, where it does not say so itself. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Images in a step. */
   readonly batch: number;
 }
@@ -40,8 +42,9 @@ export class StepProcess {
   }
 
   /** @throws Error that says why the program cannot train */
-  static async start({ program, args, batch }: StepCommand): Promise<StepProcess> {
-    const child = dieTogether(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] }));
+  static async start({ program, args, environment, batch }: StepCommand): Promise<StepProcess> {
+    const env = { ...environment, ...process.env };
+    const child = dieTogether(spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env }));
     let missing: string | undefined;
     let last = '';
     child.on('error', ({ message }) => {
