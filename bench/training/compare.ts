@@ -21,20 +21,19 @@ export async function compare(options: TrainingOptions, log: (line: string) => v
     log(`${peer.title} starts …`);
     started.push(await start(peer));
   }
-  const measured = await measureInTurn(skein, started, options, log);
-  const [pytorch] = measured;
-  const memory = memoryRow(await skein.peakMemory(), await pytorch?.peak);
+  const { ours, peers } = await measureInTurn(skein, started, options, log);
+  const memory = memoryRow(await skein.peakMemory(), peers[0]?.peak);
   const rows: Row[] = [];
   for (const [i, each] of started.entries()) {
     const { peer } = each;
     const measure = `training : ${'process' in each ? each.process.name : peer.title}`;
     if ('missing' in each) {
-      rows.push({ measure, ours: '', peer: `not measured: ${each.missing}` });
+      rows.push({ measure, ours: perSecond(ours), peer: `not measured: ${each.missing}` });
       continue;
     }
     const slow = peer.slow ? `, ${peer.command?.batch} images in its one step` : '';
     log(`  ${each.process.name}`);
-    const rates = peer.slow ? await measureOnce(skein, each.process, options) : (measured[i] as Measured);
+    const rates = peer.slow ? await measureOnce(skein, each.process, options) : (peers[i] as Measured);
     rows.push({
       measure: `${measure}${slow}`,
       ours: perSecond(rates.ours),
@@ -99,7 +98,7 @@ async function measureInTurn(
   started: readonly Started[],
   { rounds, seconds }: TrainingOptions,
   log: (line: string) => void,
-): Promise<(Measured | undefined)[]> {
+): Promise<{ readonly ours: readonly number[]; readonly peers: readonly (Measured | undefined)[] }> {
   const running = started.map((each) => ('process' in each && !each.peer.slow ? each.process : undefined));
   const rateOf = async (process: StepProcess) => (await process.rate(seconds)).perSecond;
   const cases: Record<string, () => Promise<number>> = { skein: () => rateOf(skein) };
@@ -112,14 +111,14 @@ async function measureInTurn(
     const who = name === 'skein' ? skein : running[Number(name)];
     log(`  ${who?.name}, images/s: ${values.map((value) => value.toFixed(0)).join(', ')}`);
   }
-  return Promise.all(
-    running.map(async (process, i) => {
-      if (process === undefined) return undefined;
-      const peak = await process.peakMemory();
-      await process.close();
-      return { ours: rates.skein as number[], theirs: rates[i] as number[], peak };
-    }),
-  );
+  const ours = rates.skein as number[];
+  const peers = running.map(async (process, i) => {
+    if (process === undefined) return undefined;
+    const peak = await process.peakMemory();
+    await process.close();
+    return { ours, theirs: rates[i] as number[], peak };
+  });
+  return { ours, peers: await Promise.all(peers) };
 }
 
 /** One step after the first, which compiles. */
