@@ -1,5 +1,5 @@
 """ResNet for CIFAR (He et al. 2016, section 4.2) as Skein's zoo has it: shortcuts without parameters, convolutions drawn
-from a normal distribution by fan-out, the linear layer likewise, its bias zero."""
+from a normal distribution by fan-out, the linear layer by fan-in, its bias zero."""
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +39,9 @@ class ResNet(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.linear = nn.Linear(64, classes)
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.kaiming_normal_(self.linear.weight, mode="fan_in", nonlinearity="relu")
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x):
