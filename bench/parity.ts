@@ -54,7 +54,10 @@ async function compare(options: ParityOptions): Promise<void> {
   const images = join(options.data, 'test.tar');
   const rows: Row[] = [];
   for (const each of experiments) rows.push(await rowOf(each, images));
-  const header = [machineLine(describeMachine()), `accuracy on ${images}, ${options.seeds} seeds`];
+  const header = [
+    machineLine(describeMachine()),
+    `accuracy on ${images}; trainings of each kind: ${options.seeds}, medians`,
+  ];
   console.log(`${header.map((line) => `# ${line}`).join('\n')}\n\n${textTable(rows)}`);
   if (options.markdown !== undefined)
     await writeFile(options.markdown, `${header.join('  \n')}\n\n${markdownTable(rows)}\n`);
