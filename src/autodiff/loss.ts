@@ -32,10 +32,11 @@ export function writeLoss(t: Terms, loss: Loss, logits: string, labels: string, 
   checkOptions(loss, options);
   switch (loss) {
     case 'cross-entropy':
-      return crossEntropy(t, logits, labels, options);
+      return crossEntropy(t, beforeLast(t, logits, 'Softmax'), labels, options);
     case 'bce': {
+      const raw = beforeLast(t, logits, 'Sigmoid');
       // log(1 + eˣ) − x·y: exact for large |x|, where log σ(x) is not.
-      const each = t.sub(t.op('Softplus', [logits]), t.mul(logits, labels));
+      const each = t.sub(t.op('Softplus', [raw]), t.mul(raw, labels));
       return t.reduceMean(each, undefined, false);
     }
     case 'mse': {
@@ -43,6 +44,12 @@ export function writeLoss(t: Terms, loss: Loss, logits: string, labels: string, 
       return t.reduceMean(t.mul(difference, difference), undefined, false);
     }
   }
+}
+
+/** What goes into the operator that makes the scores, where that is the one that the loss has in itself. */
+export function beforeLast(t: Terms, scores: string, opType: 'Softmax' | 'Sigmoid'): string {
+  const last = t.writer.nodes.find(({ outputs }) => outputs[0] === scores);
+  return last?.opType === opType && last.domain === '' ? (last.inputs[0] ?? scores) : scores;
 }
 
 function crossEntropy(t: Terms, logits: string, labels: string, options: LossOptions): string {

@@ -26,7 +26,7 @@ export class TrainRun {
   readonly #training: Dataset;
   readonly #flags: TrainFlags;
   readonly #output: Output;
-  readonly #files: { readonly model: string; readonly checkpoint: string; readonly log: string };
+  readonly #files: TrainFiles;
   readonly #reports: EpochReport[] = [];
   /** Whether the checkpoint's file is of this run. */
   #saved = false;
@@ -93,8 +93,10 @@ export class TrainRun {
 
   async #ended(report: EpochReport): Promise<void> {
     this.#reports.push(report);
-    const checkpoint = await this.#saveCheckpoint();
+    const checkpoint = await this.#trainer.checkpoint();
+    // The model first: where something comes between, resuming repeats the epoch and nothing is lost.
     if (this.#isKept(report)) await this.#saveModel(checkpoint, report.epoch);
+    await this.#saveCheckpoint(checkpoint);
     const { epoch, epochs, training, validation, rate, imagesPerSecond, seconds } = report;
     await writing(this.#files.log, () =>
       appendFile(this.#files.log, `${JSON.stringify({ ...report, at: new Date().toISOString() })}\n`),
@@ -114,12 +116,10 @@ export class TrainRun {
     return keep === 'last' || report.best;
   }
 
-  async #saveCheckpoint(): Promise<Checkpoint> {
+  async #saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const { writeCheckpoint } = await import('../train/index.ts');
-    const checkpoint = await this.#trainer.checkpoint();
     await writing(this.#files.checkpoint, () => writeCheckpoint(this.#files.checkpoint, checkpoint));
     this.#saved = true;
-    return checkpoint;
   }
 
   async #saveModel(checkpoint: Checkpoint, epoch: number): Promise<void> {
@@ -150,7 +150,7 @@ export class TrainRun {
   }
 
   async #interrupted(): Promise<void> {
-    await this.#saveCheckpoint();
+    await this.#saveCheckpoint(await this.#trainer.checkpoint());
     const { step, epoch } = this.#trainer.progress;
     throw new CommandFailure(
       `stopped in epoch ${epoch + 1} after step ${step} of ${this.#trainer.steps}: repeat the call with --resume to go on from '${this.#files.checkpoint}'`,

@@ -19,6 +19,10 @@ export function trainCommand(): Command {
     const { Trainer } = await import('../train/index.ts');
     checkWords(flags);
     await refuseSameFile(path, flags.output);
+    const { checkpoint } = filesOf(flags.output);
+    if (flags.resume === undefined && existsSync(checkpoint)) {
+      throw new UsageError(`'${checkpoint}' is of a run that was not finished: go on with --resume, or remove it`);
+    }
     await checkWritable(dirname(flags.output));
     const { limit, seed, split } = flags;
     const training = await openData(flags.data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });

@@ -1,20 +1,24 @@
 /** What a run's numbers follow from, in few letters: a checkpoint may be gone on from where this is the same. */
 import { createHash } from 'node:crypto';
-import type { Sampler } from '../data/index.ts';
+import type { Dataset, Sampler } from '../data/index.ts';
 import { serializeModel } from '../onnx/index.ts';
+import { usableCores } from '../runtime/index.ts';
 import { packed } from './parameter-layout.ts';
 import type { StepModel } from './step-model.ts';
 import type { TrainerOptions } from './trainer-options.ts';
 
 /** Words that change how fast something is and not what comes of it. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['device', 'augmentThreads']);
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['augmentThreads']);
 
 export function fingerprint(options: TrainerOptions, step: StepModel, sampler: Sampler): string {
   // What is a function here shows in the step model.
-  const { model, training, validation: _validation, writeLoss: _write, frozen: _frozen, ...words } = options;
+  const { model, training, validation, writeLoss: _write, frozen: _frozen, ...words } = options;
   const hash = createHash('sha256').update(serializeModel(step.model));
   hash.update(training.labels).update(sampler.order(0));
-  const settings = { ...words, source: training.source, split: training.split, size: training.size };
+  const { device = 'cpu', threads = usableCores() } = words;
+  const nameOf = ({ source, split, size }: Dataset) => ({ source, split, size });
+  const data = [training, validation].map((each) => each && nameOf(each));
+  const settings = { ...words, device, threads, data };
   hash.update(JSON.stringify(settings, (key, value) => (WITHOUT_EFFECT.has(key) ? undefined : value)));
   for (const vector of [step.parameters, step.statistics]) hash.update(packed(model.graph, vector));
   return hash.digest('hex');

@@ -4,6 +4,7 @@
  */
 
 import {
+  beforeLast,
   differentiate,
   GraphWriter,
   LABELS_INPUT,
@@ -163,22 +164,15 @@ export function writeObjective(
   }
   return t.writer.scope(LOSS_OUTPUT, () => {
     const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, labels, classes, scores);
-    const logits = options.loss === 'cross-entropy' ? beforeSoftmax(t, scores) : scores;
-    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, logits, targets, options);
+    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, scores, targets, options);
     // One score says yes where it is above 0.
     const answer =
       classes === 1
-        ? t.cast(t.op('Greater', [t.reshape(scores, [-1]), t.scalar(0, scores)]), 'int64')
+        ? t.cast(t.op('Greater', [t.reshape(beforeLast(t, scores, 'Sigmoid'), [-1]), t.scalar(0, scores)]), 'int64')
         : t.op('ArgMax', [scores], { axis: 1, keepdims: 0 });
     const right = t.cast(t.op('Equal', [answer, labels]), 'float32');
     return { loss, correct: t.reduceSum(right, undefined, false), classes: Math.max(classes, 2) };
   });
-}
-
-/** What cross-entropy takes, of a model that answers with probabilities. */
-function beforeSoftmax(t: Terms, scores: string): string {
-  const last = t.writer.nodes.find(({ outputs }) => outputs[0] === scores);
-  return last?.opType === 'Softmax' && last.domain === '' ? (last.inputs[0] ?? scores) : scores;
 }
 
 function oneHot(t: Terms, labels: string, classes: number, like: string): string {
@@ -249,7 +243,8 @@ export function buildEvaluationModel(
   const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
   const outputs = model.graph.outputs.map(({ name }) => name);
   const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
-  const { loss, correct } = writeObjective(t, outputs, labels, options);
+  // The plain loss: weights, smoothing and hooks are of training.
+  const { loss, correct } = writeObjective(t, outputs, labels, { loss: options.loss });
   for (const name of [LOSS_OUTPUT, CORRECT_OUTPUT]) writer.claim(name);
   const results = new Map([
     [LOSS_OUTPUT, loss],
