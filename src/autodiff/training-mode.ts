@@ -3,7 +3,7 @@
  * 2015), dropout switched on. Batch normalisation is written out rather than left to its training mode, which on CPU
  * does not tell the statistics that the gradient needs, and which CUDA does not have.
  */
-import { SkeinError } from '../base/index.ts';
+import { SkeinError, seedOf } from '../base/index.ts';
 import { describeNode, int, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { OpContext } from '../ops/index.ts';
 import { dropoutMask } from './dropout-mask.ts';
@@ -48,7 +48,7 @@ export function trainingMode(model: Model, options: TrainingModeOptions = {}): T
       writeBatchNorm(writer, node, rules, running);
     } else if (opType === 'Dropout' && stepInput !== undefined) {
       step ??= writer.input(stepInput, 'float32', []);
-      writeDropout(writer, node, step, seed + i);
+      writeDropout(writer, node, step, seedOf(seed, i));
     } else if (opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
     else writer.append(node);
   }
