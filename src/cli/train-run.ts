@@ -28,6 +28,8 @@ export class TrainRun {
   readonly #output: Output;
   readonly #files: TrainFiles;
   readonly #reports: EpochReport[] = [];
+  /** What was trained, as the call names it. */
+  #name = '';
   /** Whether the checkpoint's file is of this run. */
   #saved = false;
 
@@ -43,6 +45,7 @@ export class TrainRun {
 
   /** Loads the models, and what an earlier call left where that is asked for. */
   async begin(name: string): Promise<void> {
+    this.#name = name;
     const { resume, epochs } = this.#flags;
     const { readCheckpoint } = await import('../train/index.ts');
     const checkpoint = resume ? await readCheckpoint(this.#files.checkpoint) : undefined;
@@ -146,7 +149,7 @@ export class TrainRun {
       std: _std,
       ...words
     } = this.#flags;
-    return { by: 'skein train', epoch, images: this.#training.size, ...words };
+    return { by: 'skein train', model: this.#name, epoch, images: this.#training.size, ...words };
   }
 
   async #interrupted(): Promise<void> {

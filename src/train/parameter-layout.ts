@@ -40,10 +40,12 @@ export function parameterLayout(graph: Graph, frozen: (name: string) => boolean 
         : `all of its ${trainable.length} are frozen`;
     throw new SkeinError('invalid-argument', `Cannot train the model: ${why}`);
   }
-  const rank = (name: string): number => graph.initializers.get(name)?.dims.length ?? 0;
-  const weights = names.filter((name) => rank(name) > 1);
+  // A vector, whatever ones stand around it: a bias [1, C], the slopes of a PRelu [C, 1, 1].
+  const isWeight = (name: string): boolean =>
+    (graph.initializers.get(name)?.dims.filter((dim) => dim > 1).length ?? 0) > 1;
+  const weights = names.filter(isWeight);
   const decayed = vectorLayout(graph, weights).size;
-  return { ...vectorLayout(graph, [...weights, ...names.filter((name) => rank(name) <= 1)]), decayed };
+  return { ...vectorLayout(graph, [...weights, ...names.filter((name) => !isWeight(name))]), decayed };
 }
 
 export function vectorLayout(graph: Graph, names: readonly string[]): VectorLayout {
