@@ -24,8 +24,11 @@ export async function sourceOf(path: string, data: Dataset, flags: TrainFlags, o
   if (!isFile) {
     const { buildArchitecture } = await import('../zoo/index.ts');
     const inputShape = (shape ?? [3, 32, 32]) as [number, number, number];
-    if (labels !== undefined && labels.length !== data.classNames.length) throw classMismatch(labels, data);
-    const names = labels ?? data.classNames;
+    const names = data.classNames;
+    // The scores will be in the order of the data's classes, whatever they are called.
+    if (labels?.some((label, i) => label !== names[i]) || (labels?.length ?? names.length) !== names.length) {
+      throw classMismatch(labels ?? [], data);
+    }
     const model = buildArchitecture(path, { classes: names.length, inputShape, seed });
     const channels = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
     const preprocessing = { shape: inputShape, mean: mean ?? channels.mean, std: std ?? channels.std };

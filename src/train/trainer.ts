@@ -236,7 +236,8 @@ export class Trainer {
       if (signal?.aborted) break;
     }
     await underWay;
-    return !signal?.aborted;
+    // A signal in the last step comes too late to leave anything undone.
+    return !signal?.aborted || this.#progress.batch >= this.stepsPerEpoch;
   }
 
   async #takeStep(batch: TrainingBatch, onStep: RunHooks['onStep']): Promise<void> {
