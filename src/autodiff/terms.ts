@@ -143,6 +143,11 @@ export class Terms {
     return pads.every((size) => size === 0) ? x : this.op('Pad', [x, this.int64s(pads)]);
   }
 
+  /** [C] as [C, 1, …], so that it broadcasts along the channels of a value [N, C, …] of rank `rank`. */
+  perChannel(values: string, rank: number): string {
+    return this.reshape(values, [-1, ...Array.from({ length: rank - 2 }, () => 1)]);
+  }
+
   /** The shape of a value as a value: a constant where it is known. */
   shapeOf(value: string): string {
     const dims = this.writer.dims(value);

@@ -28,7 +28,7 @@ const STALL = 2;
 const TRIALS = 4;
 /** What a batch costs all threads besides, about: taken together, handed over, taken apart. */
 const HANDOVER_MS = 0.1;
-/** A larger batch pays if its rows take less than this share of the time. */
+/** Rows that take at most so many times what those of the best size take are about as good. */
 const ABOUT_AS_LITTLE = 1.05;
 /** Full batches after which the sizes are tried anew. */
 const TRUSTED_BATCHES = 20_000;

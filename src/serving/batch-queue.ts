@@ -1,8 +1,8 @@
 /**
  * A `model` node as it is served: a bounded queue before one model. A free worker takes a batch at once, so that with no
  * load nothing waits for company; while all are busy, rows gather, and the next batch takes as many as the adaptive size
- * allows. A full batch is handed to a busy worker already, behind the one that it is at. A request's rows may be spread over several batches, and a batch holds rows of several requests; each request
- * gets exactly its own rows back.
+ * allows. A full batch is handed to a busy worker already, behind the one that it is at. A request's rows may be spread
+ * over several batches, and a batch holds rows of several requests; each request gets exactly its own rows back.
  */
 import { asSkeinError, type Cancellation, type Clock, SkeinError } from '../base/index.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';

@@ -20,7 +20,7 @@ export interface BatchStatistics {
 export function batchStatistics(t: Terms, x: string): BatchStatistics {
   const axes = othersThanChannel(t, x);
   const mean = t.reduceMean(x, axes, false);
-  const centred = t.sub(x, perChannel(t, mean, x));
+  const centred = t.sub(x, t.perChannel(mean, t.rank(x)));
   const count = elementsPerChannel(t, x);
   return { mean, variance: t.div(sumOfSquares(t, centred, axes), count), count };
 }
@@ -34,7 +34,7 @@ export const batchNormByBatch: GradientRule = (g) => {
   const { t, dy } = g;
   const x = g.x(0);
   const axes = othersThanChannel(t, x);
-  const centred = t.sub(x, perChannel(t, g.x(3), x));
+  const centred = t.sub(x, t.perChannel(g.x(3), t.rank(x)));
   const inverse = inverseDeviation(g);
   const sum = t.reduceSum(dy, axes, false);
   const byScale = t.mul(inverse, t.reduceSum(t.mul(dy, centred), axes, false));
@@ -43,7 +43,7 @@ export const batchNormByBatch: GradientRule = (g) => {
       const a = t.mul(g.x(1), inverse);
       const share = t.neg(t.div(a, elementsPerChannel(t, x)));
       const [b, c] = [t.mul(t.mul(share, inverse), byScale), t.mul(share, sum)];
-      return t.add(affine(t, dy, a, c), t.mul(centred, perChannel(t, b, x)));
+      return t.add(affine(t, dy, a, c), t.mul(centred, t.perChannel(b, t.rank(x))));
     },
     () => byScale,
     () => sum,
@@ -57,10 +57,10 @@ export const batchNorm: GradientRule = (g) => {
   if (g.op.int('training_mode', 0) !== 0) t.refuse('it is in training mode; export the model in inference mode');
   const axes = othersThanChannel(t, x);
   const inverse = inverseDeviation(g);
-  const centred = () => t.sub(x, perChannel(t, g.x(3), x));
+  const centred = () => t.sub(x, t.perChannel(g.x(3), t.rank(x)));
   const byScale = () => t.mul(inverse, t.reduceSum(t.mul(dy, centred()), axes, false));
   return g.each(
-    () => t.mul(dy, perChannel(t, t.mul(g.x(1), inverse), x)),
+    () => t.mul(dy, t.perChannel(t.mul(g.x(1), inverse), t.rank(x))),
     byScale,
     () => t.reduceSum(dy, axes, false),
     () => t.neg(t.mul(t.mul(g.x(1), inverse), t.reduceSum(dy, axes, false))),
@@ -103,9 +103,4 @@ function elementsPerChannel(t: Terms, x: string): string {
 /** All axes but the second. */
 function othersThanChannel(t: Terms, x: string): number[] {
   return Array.from({ length: t.rank(x) }, (_, axis) => axis).filter((axis) => axis !== 1);
-}
-
-/** [C] as [C, 1, …], so that it broadcasts along the channels of x [N, C, …]. */
-function perChannel(t: Terms, values: string, x: string): string {
-  return t.reshape(values, [-1, ...Array.from({ length: t.rank(x) - 2 }, () => 1)]);
 }

@@ -54,11 +54,6 @@ const trailing =
     );
   };
 
-/** [C] as [C, 1, …], so that it broadcasts along the channels of a value of rank `rank`. */
-function perChannel(t: Terms, values: string, rank: number): string {
-  return t.reshape(values, [-1, ...Array.from({ length: rank - 2 }, () => 1)]);
-}
-
 const spatialAxes = (rank: number): number[] => Array.from({ length: rank - 2 }, (_, i) => i + 2);
 
 /** Each channel of each image by itself, then scale and shift by channel. */
@@ -68,7 +63,7 @@ const instanceNorm: GradientRule = (g) => {
   const n = normalised(t, g.x(0), spatialAxes(rank), op.float('epsilon', 1e-5));
   const others = [0, ...spatialAxes(rank)];
   return g.each(
-    () => throughNormalised(t, n, t.mul(dy, perChannel(t, g.x(1), rank))),
+    () => throughNormalised(t, n, t.mul(dy, t.perChannel(g.x(1), rank))),
     () => t.reduceSum(t.mul(dy, n.value), others, false),
     () => t.reduceSum(dy, others, false),
   );
