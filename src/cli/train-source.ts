@@ -16,9 +16,12 @@ export interface TrainSource {
   readonly fresh: boolean;
 }
 
+/** The words that say what a model's file does not. */
+export type SourceFlags = Pick<TrainFlags, 'labels' | 'mean' | 'std' | 'shape' | 'seed'>;
+
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-export async function sourceOf(path: string, data: Dataset, flags: TrainFlags, output: Output): Promise<TrainSource> {
+export async function sourceOf(path: string, data: Dataset, flags: SourceFlags, output: Output): Promise<TrainSource> {
   const { labels, mean, std, shape, seed } = flags;
   const isFile = extname(path) === '.onnx' || (await stat(path).catch(() => undefined))?.isFile() === true;
   if (!isFile) {
@@ -56,7 +59,10 @@ function classMismatch(labels: readonly string[], data: Dataset): SkeinError {
   );
 }
 
-export async function openValidation({ val, seed }: TrainFlags, training: Dataset): Promise<Dataset | undefined> {
+export async function openValidation(
+  { val, seed }: Pick<TrainFlags, 'val' | 'seed'>,
+  training: Dataset,
+): Promise<Dataset | undefined> {
   const { openData } = await import('../data/index.ts');
   if (val === undefined) {
     if (training.split === 'val' || !training.splits.includes('val')) return undefined;

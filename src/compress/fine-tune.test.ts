@@ -1,0 +1,106 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { smallImages, smallOptions } from '../../test/small-training.ts';
+import type { Model } from '../graph/index.ts';
+import { serializeModel } from '../onnx/index.ts';
+import { fineTune, removeCheckpoint } from './fine-tune.ts';
+import { Stages } from './stages.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-stages-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const bytes = (model: Model) => Buffer.from(serializeModel(model)).toString('base64');
+
+it('goes on where it was interrupted, to the same weights', async () => {
+  const training = await smallImages();
+  const { model, ...options } = smallOptions(training);
+  const unbroken = await fineTune(model, { ...options, validation: training });
+  expect(bytes(unbroken)).not.toBe(bytes(model));
+  const checkpoint = join(folder, 'half');
+  const stop = new AbortController();
+  const broken = fineTune(
+    model,
+    { ...options, validation: training },
+    { checkpoint, signal: stop.signal, onStep: ({ step }) => void (step === 7 && stop.abort()) },
+  );
+  await expect(broken).rejects.toMatchObject({ code: 'cancelled' });
+  const starts: number[] = [];
+  const resumed = await fineTune(
+    model,
+    { ...options, validation: training },
+    { checkpoint, onStart: ({ step }) => void starts.push(step) },
+  );
+  expect(starts[0]).toBeGreaterThanOrEqual(7);
+  expect(bytes(resumed)).toBe(bytes(unbroken));
+  await removeCheckpoint(checkpoint);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+it('gives the best epoch back, also when it was before the interruption', async () => {
+  const training = await smallImages();
+  const { model, ...options } = smallOptions(training);
+  // A rate that ruins the network in the second epoch.
+  const ruin = { ...options, schedule: 'step', milestones: [0.5], gamma: 0, epochs: 2, rate: 0.05 } as const;
+  const best = await fineTune(model, { ...ruin, validation: training });
+  const last = await fineTune(model, { ...ruin, validation: training, keep: 'last' });
+  expect([bytes(best), bytes(last)]).toContain(bytes(await fineTune(model, { ...ruin, keep: 'last' })));
+  const checkpoint = join(folder, 'half');
+  const stop = new AbortController();
+  const broken = fineTune(
+    model,
+    { ...ruin, validation: training },
+    { checkpoint, signal: stop.signal, onEpoch: () => stop.abort() },
+  );
+  await expect(broken).rejects.toMatchObject({ code: 'cancelled' });
+  expect(bytes(await fineTune(model, { ...ruin, validation: training }, { checkpoint }))).toBe(bytes(best));
+});
+
+it('begins anew beside a checkpoint of another training', async () => {
+  const training = await smallImages();
+  const { model, ...options } = smallOptions(training);
+  const checkpoint = join(folder, 'half');
+  await fineTune(model, { ...options, seed: 1 }, { checkpoint });
+  const starts: number[] = [];
+  await fineTune(model, options, { checkpoint, onStart: ({ step }) => void starts.push(step) });
+  expect(starts).toEqual([0]);
+});
+
+describe('Stages', () => {
+  it('makes a model once, and anew for other settings', async () => {
+    const training = await smallImages(10);
+    const { model } = smallOptions(training);
+    const stages = new Stages(join(folder, 'steps'));
+    let made = 0;
+    const make = async () => {
+      made++;
+      return model;
+    };
+    const first = await stages.model('a', [model, { rate: 1 }], make);
+    const again = await new Stages(join(folder, 'steps')).model('a', [model, { rate: 1 }], make);
+    expect([made, bytes(again)]).toEqual([1, bytes(first)]);
+    await stages.model('a', [model, { rate: 2 }], make);
+    expect(made).toBe(2);
+    await stages.clear();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('keeps what JSON can say', async () => {
+    const stages = new Stages(join(folder, 'steps'));
+    const value = () => stages.value('ranks', ['x'], async () => ({ ranks: [Math.random()] }));
+    expect(await value()).toEqual(await value());
+  });
+
+  it('keeps nothing of what failed', async () => {
+    const stages = new Stages(join(folder, 'steps'));
+    const fail = async () => {
+      throw new Error('no');
+    };
+    await expect(stages.value('v', [], fail)).rejects.toThrow('no');
+    expect(await stages.value('v', [], async () => 5)).toBe(5);
+  });
+});

@@ -1,0 +1,3 @@
+export * from './fine-tune.ts';
+export * from './meter.ts';
+export * from './stages.ts';

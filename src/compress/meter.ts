@@ -1,0 +1,215 @@
+/**
+ * What models do, measured in process: how long one image takes, how often the answer is right, and what flows through them.
+ * Passes decide by it what to keep; reports show it.
+ */
+import { quantile, Random, SkeinError } from '../base/index.ts';
+import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
+import { feedsOf, GraphEditor, type Model } from '../graph/index.ts';
+import { serializeModel } from '../onnx/index.ts';
+import { Engine, type LoadedModel, type NamedTensors, type NumericData } from '../runtime/index.ts';
+import { elementCount, type Shape } from '../tensor/index.ts';
+
+export interface MeterOptions {
+  /** Threads of one inference; 1 unless told. */
+  readonly threads?: number;
+}
+
+export interface LatencyOptions {
+  /** Rounds in which every model runs for a while; 7 unless told. */
+  readonly rounds?: number;
+  /** Milliseconds of each model in a round; 30 unless told. */
+  readonly roundMs?: number;
+}
+
+export interface Accuracy {
+  /** Fraction of 1. */
+  readonly top1: number;
+  /** Mean cross-entropy of the scores, taken as logits. */
+  readonly loss: number;
+  readonly images: number;
+}
+
+export interface ObserveOptions {
+  /** Which images, in which order; all of them unless told. */
+  readonly order?: ArrayLike<number>;
+  /** Images at once; 64 unless told. */
+  readonly batch?: number;
+}
+
+/** What flowed through a model for one batch. */
+export interface Observation {
+  readonly count: number;
+  readonly labels: Int32Array;
+  readonly values: ReadonlyMap<string, { readonly dims: Shape; readonly data: NumericData }>;
+}
+
+const WARM_UP_RUNS = 3;
+const BATCH = 64;
+
+export class Meter {
+  readonly #engine: Engine;
+
+  constructor({ threads = 1 }: MeterOptions = {}) {
+    this.#engine = new Engine({ workers: 1, threads });
+  }
+
+  /** Median milliseconds of one image inside ONNX Runtime. */
+  async latencyMs(model: Model, options: LatencyOptions & { readonly shape?: ImageShape } = {}): Promise<number> {
+    const [median] = await this.latenciesMs([model], options);
+    return median as number;
+  }
+
+  /**
+   * Median milliseconds of one image for each model. They take turns, so that what else the machine does meets all of them;
+   * each one's is the median over the rounds of its fastest half.
+   * @param options.shape of an image, where the models leave it open
+   */
+  async latenciesMs(
+    models: readonly Model[],
+    { rounds = 7, roundMs = 30, shape }: LatencyOptions & { readonly shape?: ImageShape } = {},
+  ): Promise<number[]> {
+    const loaded: LoadedModel[] = [];
+    try {
+      for (const model of models) loaded.push(await this.#engine.load(serializeModel(model)));
+      const feeds = models.map((model) => oneImage(model, shape));
+      const times = loaded.map((): number[] => []);
+      for (let round = 0; round < rounds; round++) {
+        for (const [i, model] of loaded.entries()) {
+          const make = feeds[i] as () => NamedTensors;
+          for (let run = 0; run < WARM_UP_RUNS; run++) await model.run(make);
+          const ofRound: number[] = [];
+          const end = performance.now() + roundMs;
+          while (ofRound.length < 3 || performance.now() < end) ofRound.push((await model.run(make)).computeMs);
+          times[i]?.push(quantile(ofRound, 0.25));
+        }
+      }
+      return times.map((each) => quantile(each, 0.5));
+    } finally {
+      for (const model of loaded) await model.unload();
+    }
+  }
+
+  /**
+   * How often the model's first output is highest at the label.
+   * @throws SkeinError 'invalid-argument' where the data has no images or other classes than the model has scores
+   */
+  async accuracy(
+    model: Model,
+    data: Dataset,
+    preprocessing: Preprocessing,
+    options: ObserveOptions = {},
+  ): Promise<Accuracy> {
+    const scores = model.graph.outputs[0]?.name ?? '';
+    let [images, right, loss] = [0, 0, 0];
+    for await (const { count, labels, values } of this.observe(model, [scores], data, preprocessing, options)) {
+      const { dims, data: all } = values.get(scores) as { dims: Shape; data: Float32Array };
+      const classes = elementCount(dims) / count;
+      if (classes !== data.classNames.length) {
+        throw new SkeinError(
+          'invalid-argument',
+          `Cannot measure on '${data.source}': the model has ${classes} scores, the data ${data.classNames.length} classes`,
+        );
+      }
+      for (let row = 0; row < count; row++) {
+        const own = all.subarray(row * classes, (row + 1) * classes);
+        const label = labels[row] as number;
+        if (own.indexOf(Math.max(...own)) === label) right++;
+        loss += crossEntropy(own, label);
+      }
+      images += count;
+    }
+    if (images === 0) throw new SkeinError('invalid-argument', `Cannot measure on '${data.source}': it has no images`);
+    return { top1: right / images, loss: loss / images, images };
+  }
+
+  /**
+   * Runs the model over the images and gives, batch after batch, what these values were.
+   * @param values names of values of the graph, outputs or not
+   * @throws SkeinError 'unsupported' where the model has not one input
+   */
+  async *observe(
+    model: Model,
+    values: readonly string[],
+    data: Dataset,
+    preprocessing: Preprocessing,
+    { order, batch = BATCH }: ObserveOptions = {},
+  ): AsyncGenerator<Observation> {
+    const input = inputOf(model);
+    const size = fixedBatch(model) ?? batch;
+    const loaded = await this.#engine.load(serializeModel(withOutputs(model, values)));
+    try {
+      for await (const each of data.batches(preprocessing, size, order === undefined ? {} : { order })) {
+        const rows = fixedBatch(model) ?? each.count;
+        const { outputs } = await loaded.run((buffers) => {
+          // A model of a fixed batch gets rows of zeros behind the last images.
+          const copy = buffers.float32((rows * each.data.length) / each.count).fill(0, each.data.length);
+          copy.set(each.data);
+          return { [input]: { dtype: 'float32', dims: [rows, ...preprocessing.shape], data: copy } };
+        });
+        const seen = values.map((name) => [name, ofRows(outputs[name], rows, each.count)] as const);
+        yield { count: each.count, labels: each.labels, values: new Map(seen) };
+      }
+    } finally {
+      await loaded.unload();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+  }
+}
+
+/** The model with these values, and no others, as outputs. */
+export function withOutputs(model: Model, values: readonly string[]): Model {
+  const known = new Map(model.graph.outputs.map((output) => [output.name, output]));
+  const outputs = values.map((name) => known.get(name) ?? { name, type: undefined });
+  const editor = new GraphEditor({ ...model.graph, outputs });
+  editor.removeUnused();
+  return { ...model, graph: editor.build() };
+}
+
+/** @throws SkeinError 'unsupported' where there is not one */
+function inputOf({ graph }: Model): string {
+  const [input, second] = feedsOf(graph);
+  if (input !== undefined && second === undefined) return input.name;
+  const count = feedsOf(graph).length;
+  throw new SkeinError('unsupported', `Cannot measure the model: it must have one input, it has ${count}`);
+}
+
+function fixedBatch({ graph }: Model): number | undefined {
+  const batch = feedsOf(graph)[0]?.type?.dims?.[0];
+  return typeof batch === 'number' ? batch : undefined;
+}
+
+/** Normal noise, as normalised images have about that spread; the same in every run. */
+function oneImage(model: Model, shape: ImageShape | undefined): () => NamedTensors {
+  const input = inputOf(model);
+  const declared = feedsOf(model.graph)[0]?.type?.dims ?? [];
+  const dims = declared.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : (shape?.[axis - 1] ?? 0)));
+  if (dims.length === 0 || dims.includes(0)) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Cannot time the model: its input '${input}' leaves the image's size open`,
+    );
+  }
+  const random = new Random(1);
+  const noise = Float32Array.from({ length: elementCount(dims) }, () => random.normal());
+  return () => ({ [input]: { dtype: 'float32', dims, data: noise.slice() } });
+}
+
+function ofRows(tensor: NamedTensors[string] | undefined, rows: number, count: number) {
+  if (tensor === undefined || Array.isArray(tensor.data)) {
+    throw new SkeinError('internal', 'The engine gave no numbers for a value that was asked for');
+  }
+  const { dims, data } = tensor as { dims: Shape; data: NumericData };
+  if (rows === count || dims[0] !== rows) return { dims, data };
+  return { dims: [count, ...dims.slice(1)], data: data.subarray(0, (data.length / rows) * count) as NumericData };
+}
+
+/** −log softmax(logits)[label], in double precision. */
+function crossEntropy(logits: Float32Array, label: number): number {
+  const highest = Math.max(...logits);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - highest);
+  return Math.log(sum) + highest - (logits[label] as number);
+}

@@ -1,0 +1,87 @@
+/**
+ * The steps of a long compression, each kept on disk once it is done: a call that was interrupted and is repeated finds
+ * them and goes on behind them. A step is known by its name and by all that its outcome follows from.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SkeinError, writeFileAtomically } from '../base/index.ts';
+import type { Model } from '../graph/index.ts';
+import { readModel, serializeModel, writeModel } from '../onnx/index.ts';
+import { removeCheckpoint } from './fine-tune.ts';
+
+export class Stages {
+  readonly #folder: string | undefined;
+
+  /** @param folder is made when the first stage is done; without one nothing is kept */
+  constructor(folder?: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * The model that `make` makes, or made when the stage was done before.
+   * @param name of a file: letters, digits, dots and dashes
+   * @param settings all that the outcome follows from: models, and what JSON can say
+   * @param make gets the path of a checkpoint of its own, where it may leave what is half done; undefined where nothing is kept
+   */
+  async model(
+    name: string,
+    settings: readonly unknown[],
+    make: (checkpoint: string | undefined) => Promise<Model>,
+  ): Promise<Model> {
+    const files = await this.#open(name, settings, 'onnx');
+    if (files === undefined) return make(undefined);
+    if (files.done) return readModel(files.result);
+    const model = await make(files.checkpoint);
+    await writeModel(model, files.result);
+    await files.seal();
+    await removeCheckpoint(files.checkpoint);
+    return model;
+  }
+
+  /** As {@link model}, for what JSON can say. */
+  async value<T>(name: string, settings: readonly unknown[], make: () => Promise<T>): Promise<T> {
+    const files = await this.#open(name, settings, 'json');
+    if (files === undefined) return make();
+    if (files.done) return JSON.parse(await readFile(files.result, 'utf8')) as T;
+    const value = await make();
+    await writeFileAtomically(files.result, [Buffer.from(JSON.stringify(value))]);
+    await files.seal();
+    return value;
+  }
+
+  /** Forgets all of them. */
+  async clear(): Promise<void> {
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #open(name: string, settings: readonly unknown[], suffix: string) {
+    if (this.#folder === undefined) return undefined;
+    if (!/^[\w.-]+$/.test(name)) throw new SkeinError('internal', `A stage cannot be called '${name}'`);
+    await mkdir(this.#folder, { recursive: true });
+    const base = join(this.#folder, name);
+    const [result, seal, checkpoint] = [`${base}.${suffix}`, `${base}.settings`, `${base}.checkpoint`];
+    const expected = fingerprintOf(settings);
+    const done = await readFile(seal, 'utf8').then(
+      (text) => text === expected,
+      () => false,
+    );
+    // The seal comes last: a result without it, or with another, is not taken.
+    return { result, checkpoint, done, seal: () => writeFileAtomically(seal, [Buffer.from(expected)]) };
+  }
+}
+
+/** In few letters; models count with all their weights. */
+export function fingerprintOf(settings: readonly unknown[]): string {
+  const hash = createHash('sha256');
+  for (const each of settings) {
+    if (isModel(each)) hash.update(serializeModel(each));
+    else hash.update(JSON.stringify(each) ?? 'undefined');
+    hash.update('\0');
+  }
+  return hash.digest('hex');
+}
+
+function isModel(value: unknown): value is Model {
+  return typeof value === 'object' && value !== null && 'graph' in value && 'opsets' in value;
+}
