@@ -7,9 +7,9 @@ import { appendFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../src/base/index.ts';
-import { describeMachine, machineLine } from './serving/machine.ts';
-import { spread } from './serving/rounds.ts';
-import { markdownTable, type Row, textTable } from './serving/table.ts';
+import { describeMachine, machineLine } from './report/machine.ts';
+import { spread } from './report/rounds.ts';
+import { markdownTable, type Row, textTable } from './report/table.ts';
 import { pytorchTraining, skeinAccuracy, skeinTraining, type Training } from './training/contestants.ts';
 import { type ExperimentName, PARITY_USAGE, type ParityOptions, readParityOptions } from './training/parity-options.ts';
 

@@ -5,15 +5,15 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { messageOf } from '../src/base/index.ts';
+import { describeMachine, machineLine } from './report/machine.ts';
+import { markdownTable, met, type Row, textTable } from './report/table.ts';
 import { BenchContext, type Section } from './serving/bench-context.ts';
 import { cascadeSection, memorySection } from './serving/cascade-section.ts';
 import { batchingSection, engineSection } from './serving/engine-section.ts';
 import { handwrittenSection } from './serving/handwritten-section.ts';
 import { loneSection } from './serving/lone-section.ts';
-import { describeMachine, machineLine } from './serving/machine.ts';
 import { openMaterial } from './serving/material.ts';
 import { type BenchOptions, readOptions, type SectionName, USAGE } from './serving/options.ts';
-import { markdownTable, met, type Row, textTable } from './serving/table.ts';
 
 const RUN: Readonly<Record<SectionName, Section>> = {
   engine: engineSection,

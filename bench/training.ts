@@ -6,8 +6,8 @@
 import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { messageOf } from '../src/base/index.ts';
-import { describeMachine, machineLine } from './serving/machine.ts';
-import { markdownTable, met, textTable } from './serving/table.ts';
+import { describeMachine, machineLine } from './report/machine.ts';
+import { markdownTable, met, textTable } from './report/table.ts';
 import { compare } from './training/compare.ts';
 import { readTrainingOptions, TRAINING_USAGE, type TrainingOptions } from './training/options.ts';
 import { operatorShares } from './training/profile.ts';

@@ -1,10 +1,10 @@
 /** What every section has at hand: the material, the load generator's process, and how long to measure. */
 import type { LoadOptions, LoadResult, Payload } from '../../src/cli/load/index.ts';
 import type { PrepareCall, RunCall } from '../processes/load-process.ts';
+import type { Row } from '../report/table.ts';
 import { Child, type RunningServer, startServer } from './child.ts';
 import { type Material, SKEIN, servedName } from './material.ts';
 import type { BenchOptions } from './options.ts';
-import type { Row } from './table.ts';
 
 export type Section = (context: BenchContext) => Promise<Row[]>;
 

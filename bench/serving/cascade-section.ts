@@ -1,8 +1,8 @@
 /** The cascade against its big model alone, both served by Skein, and the memory of the server that holds both models. */
 import type { LoadResult } from '../../src/cli/load/index.ts';
+import { inTurn, pairwise, spread } from '../report/rounds.ts';
+import type { Row } from '../report/table.ts';
 import { type BenchContext, type Load, type Section, withServer } from './bench-context.ts';
-import { inTurn, pairwise, spread } from './rounds.ts';
-import type { Row } from './table.ts';
 
 /** Latency at an open-loop load of so much of what the big model alone can do. */
 const MODERATE = 0.5;

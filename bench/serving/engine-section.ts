@@ -1,10 +1,10 @@
 /** Served throughput at saturation against the bare engine's best, and adaptive batching against batch size 1. */
 import { usableCores } from '../../src/runtime/index.ts';
 import type { DecodingCall, EngineCall, ThroughputCall } from '../processes/engine-process.ts';
+import { inTurn, pairwise, spread } from '../report/rounds.ts';
+import type { Row } from '../report/table.ts';
 import { type BenchContext, type Section, withServer } from './bench-context.ts';
 import { Child } from './child.ts';
-import { inTurn, pairwise, spread } from './rounds.ts';
-import type { Row } from './table.ts';
 
 const BATCHES = [1, 2, 4, 8, 16, 32];
 

@@ -1,7 +1,8 @@
 /** Against the fastify + onnxruntime-node server that a user would write instead. */
+
+import { inTurn, pairwise, spread } from '../report/rounds.ts';
 import { type Section, withServer } from './bench-context.ts';
 import { startServer } from './child.ts';
-import { inTurn, pairwise, spread } from './rounds.ts';
 
 const CONNECTIONS = 32;
 

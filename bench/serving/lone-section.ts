@@ -1,9 +1,9 @@
 /** What serving adds to a request that comes alone, over a bare session.run in process. */
 import type { LoneCall } from '../processes/engine-process.ts';
+import { inTurn, pairwise, spread } from '../report/rounds.ts';
+import type { Row } from '../report/table.ts';
 import { type Load, type Section, withServer } from './bench-context.ts';
 import { Child } from './child.ts';
-import { inTurn, pairwise, spread } from './rounds.ts';
-import type { Row } from './table.ts';
 
 const MOST_ADDED_MS = 0.4;
 

@@ -1,7 +1,7 @@
 /** Skein's training steps beside each peer's: a row each, and one for memory. */
 import { messageOf } from '../../src/base/index.ts';
-import { inTurn, pairwise, spread } from '../serving/rounds.ts';
-import type { Row } from '../serving/table.ts';
+import { inTurn, pairwise, spread } from '../report/rounds.ts';
+import type { Row } from '../report/table.ts';
 import type { TrainingOptions } from './options.ts';
 import { type Peer, peersOf, skeinCommand } from './step-commands.ts';
 import { StepProcess } from './step-process.ts';

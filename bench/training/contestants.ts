@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { inRepository, runProgram } from '../processes/run-program.ts';
 import type { ParityOptions } from './parity-options.ts';
-import { inRepository, runProgram } from './run-program.ts';
 
 const SKEIN = inRepository('dist/src/cli/main.js');
 const PYTORCH = inRepository('bench/peers/pytorch_train.py');

@@ -1,7 +1,7 @@
 /** Skein and what its training is compared with. */
 
+import { inRepository } from '../processes/run-program.ts';
 import type { TrainingOptions } from './options.ts';
-import { inRepository } from './run-program.ts';
 import type { StepCommand } from './step-process.ts';
 
 export interface Peer {
