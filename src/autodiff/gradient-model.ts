@@ -37,7 +37,7 @@ export function updatedOutput(initializer: string): string {
 /**
  * The model with its labels as one more input, and as outputs: `loss`, the mean over the batch; the model's own;
  * `grad.<initializer>` for each parameter; with `inputs`, `grad.<input>`; in mode `train`, `updated.<initializer>` for the
- * running statistics. Labels: int64 [N] for cross-entropy, else as the first output.
+ * running statistics. Labels: int64 [N] from 0 for cross-entropy, else as the first output; with others the engine fails.
  * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
  */
 export function gradientModel(model: Model, options: GradientModelOptions): Model {

@@ -1,5 +1,5 @@
 /** Losses and their gradients by the logits against torch.nn.functional (PyTorch 2.15.0) on the same numbers. */
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
 import { feed, runModel } from '../../test/run-onnx.ts';
 import { GraphBuilder } from '../ops/index.ts';
@@ -20,8 +20,8 @@ async function lossOf(loss: Loss, columns: number, logits: number[], labels: num
     x: feed('float32', Float32Array.from(logits), [rows, columns]),
     labels:
       loss === 'cross-entropy'
-        ? feed('int64', BigInt64Array.from(labels, BigInt), [rows])
-        : feed('float32', Float32Array.from(labels), [rows, columns]),
+        ? feed('int64', BigInt64Array.from(labels, BigInt), [labels.length])
+        : feed('float32', Float32Array.from(labels), [labels.length / columns, columns]),
   });
   return { loss: outputs.loss?.data as Float32Array, gradient: outputs['grad.x']?.data as Float32Array };
 }
@@ -94,5 +94,30 @@ describe('writeLoss() equals torch.nn.functional', () => {
       0.1166667,
     ];
     expectClose(ours.gradient, gradient, 1e-5);
+  });
+});
+
+/** As torch.nn.functional, which has no negative class numbers and says so: "Target -1 is out of bounds". */
+describe('writeLoss() makes the engine refuse', () => {
+  it.each([[[2, 0, 3, 2]], [[2, 0, -1, 2]], [[2, 0, -3, 2]], [[2, 0, -4, 2]]])(
+    'class numbers %j of 3 classes',
+    async (labels) => {
+      for (const options of [{}, { classWeights: [1, 2, 3] }, { labelSmoothing: 0.1 }]) {
+        await expect(lossOf('cross-entropy', 3, LOGITS, labels, options)).rejects.toThrow(
+          /labels must be \[batch\] from 0 to 2/,
+        );
+      }
+    },
+  );
+
+  it.each([[[1]], [[2, 0, 1]], [[2, 0, 1, 2, 0]]])('class numbers %j for 4 rows', async (labels) => {
+    await expect(lossOf('cross-entropy', 3, LOGITS, labels)).rejects.toThrow(/labels must be \[batch\]/);
+  });
+
+  it.each(['bce', 'mse'] as const)('%s with labels for other than the 4 rows', async (loss) => {
+    for (const rows of [1, 2, 5]) {
+      const labels = Array.from({ length: 3 * rows }, () => 1);
+      await expect(lossOf(loss, 3, LOGITS, labels)).rejects.toThrow(/labels must be as many as the scores/);
+    }
   });
 });

@@ -24,23 +24,23 @@ export interface LossOptions {
 /**
  * Writes the loss.
  * @param logits [N, K]; for bce and mse any shape
- * @param labels a value: int64 [N] for cross-entropy, else the shape and type of `logits`. Of class numbers the engine
- * refuses those outside −K … K − 1; as everywhere in ONNX, negative ones count from the end.
+ * @param labels a value: int64 [N] for cross-entropy, else the shape and type of `logits`. The engine refuses labels of
+ * another number, and class numbers outside 0 … K − 1, when it runs.
  * @throws SkeinError 'unsupported' where the logits have another shape, 'invalid-argument' for options that do not fit
  */
 export function writeLoss(t: Terms, loss: Loss, logits: string, labels: string, options: LossOptions = {}): string {
   checkOptions(loss, options);
   switch (loss) {
     case 'cross-entropy':
-      return crossEntropy(t, beforeLast(t, logits, 'Softmax'), labels, options);
+      return crossEntropy(t, logits, labels, options);
     case 'bce': {
       const raw = beforeLast(t, logits, 'Sigmoid');
       // log(1 + eˣ) − x·y: exact for large |x|, where log σ(x) is not.
-      const each = t.sub(t.op('Softplus', [raw]), t.mul(raw, labels));
+      const each = t.sub(t.op('Softplus', [raw]), t.mul(raw, asMany(t, labels, logits)));
       return t.reduceMean(each, undefined, false);
     }
     case 'mse': {
-      const difference = t.sub(logits, labels);
+      const difference = t.sub(logits, asMany(t, labels, logits));
       return t.reduceMean(t.mul(difference, difference), undefined, false);
     }
   }
@@ -52,7 +52,31 @@ export function beforeLast(t: Terms, scores: string, opType: 'Softmax' | 'Sigmoi
   return last?.opType === opType && last.domain === '' ? (last.inputs[0] ?? scores) : scores;
 }
 
-function crossEntropy(t: Terms, logits: string, labels: string, options: LossOptions): string {
+/**
+ * Class numbers as they are, where there is one for each row of `scores` and all are from 0 to `classes` − 1; with others
+ * the engine fails, naming the range. Needed since OneHot has zeros for those outside, Gather takes negative ones from the
+ * end, and labels of a single image broadcast.
+ * @param labels int64 [N]
+ * @param scores [N, …]
+ */
+export function classNumbers(t: Terms, labels: string, scores: string, classes: number): string {
+  const int = (value: number): string => t.scalar(value, labels);
+  return t.writer.scope(`labels must be ${formatShape(t.dims(scores).slice(0, 1))} from 0 to ${classes - 1}`, () => {
+    const rows = t.slice(t.shapeOf(scores), [{ axis: 0, start: 0, end: 1 }]);
+    const each = t.op('Reshape', [labels, rows]);
+    const outside = t.sub(each, int(classes));
+    const bounded = t.op('Where', [t.op('Less', [each, int(0)]), outside, each]);
+    return t.op('Gather', [t.op('Range', [int(0), int(classes), int(1)]), bounded], { axis: 0 });
+  });
+}
+
+/** Labels in the shape of `logits`, so that the engine fails where there are fewer instead of repeating them. */
+function asMany(t: Terms, labels: string, logits: string): string {
+  return t.writer.scope('labels must be as many as the scores', () => t.op('Reshape', [labels, t.shapeOf(logits)]));
+}
+
+function crossEntropy(t: Terms, scores: string, labels: string, options: LossOptions): string {
+  const logits = beforeLast(t, scores, 'Softmax');
   const dims = t.dims(logits);
   const classes = dims[1];
   if (dims.length !== 2 || typeof classes !== 'number') {
@@ -71,14 +95,15 @@ function crossEntropy(t: Terms, logits: string, labels: string, options: LossOpt
   const dtype = t.dtype(logits);
   const [off, on] = [labelSmoothing / classes, 1 - labelSmoothing + labelSmoothing / classes];
   const values = t.writer.constant(Tensor.of(dtype, [2], [off, on]));
-  let targets = t.op('OneHot', [labels, t.int64s([classes]), values], { axis: -1 });
+  const numbers = classNumbers(t, labels, scores, classes);
+  const targets = t.op('OneHot', [numbers, t.int64s([classes]), values], { axis: -1 });
   const logProbabilities = t.op('LogSoftmax', [logits], { axis: -1 });
-  const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights ?? Array(classes).fill(1)));
-  // Picked without weights, too: a label out of range fails here, where OneHot would take it for none.
-  const picked = t.op('Gather', [weights, labels], { axis: 0 });
-  if (classWeights !== undefined) targets = t.mul(targets, weights);
-  const all = t.reduceSum(t.mul(targets, logProbabilities), undefined, false);
-  return t.neg(t.div(all, t.reduceSum(picked, undefined, false)));
+  const mean = (weighted: string, total: string): string =>
+    t.neg(t.div(t.reduceSum(t.mul(weighted, logProbabilities), undefined, false), total));
+  if (classWeights === undefined) return mean(targets, t.cast(t.op('Size', [numbers]), dtype));
+  const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights));
+  const picked = t.op('Gather', [weights, numbers], { axis: 0 });
+  return mean(t.mul(targets, weights), t.reduceSum(picked, undefined, false));
 }
 
 function checkOptions(loss: Loss, { labelSmoothing, classWeights }: LossOptions): void {

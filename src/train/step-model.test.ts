@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
-import { feed, openOnnx } from '../../test/run-onnx.ts';
+import { feed, openOnnx, runModel } from '../../test/run-onnx.ts';
 import type { Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
@@ -260,5 +260,41 @@ describe('buildStepModel() and frozen initializers', () => {
     expect(() => frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight', 'fc2.bias')).toThrow(
       'Cannot train the model: all of its 5 are frozen',
     );
+  });
+});
+
+describe('buildStepModel() and labels that do not fit', () => {
+  const lossOf = async (loss: StepOptions['loss'], outputs: number, labels: readonly number[]): Promise<number> => {
+    const b = new GraphBuilder();
+    b.output('logits', b.linear(b.input('x', 'float32', ['batch', 4]), { out: outputs }));
+    const step = buildStepModel(b.build(), { loss, optimizer: { kind: 'sgd' } });
+    const floats = (values: Float32Array, dims = [values.length]) => feed('float32', values, dims);
+    const results = await runModel(step.model, {
+      x: floats(wave(12, 0.37, 0), [3, 4]),
+      labels: feed('int64', BigInt64Array.from(labels, BigInt), [labels.length]),
+      ...Object.fromEntries(
+        Object.entries(step.scalarsAt(1, 0.1)).map(([name, value]) => [name, floats(Float32Array.of(value), [])]),
+      ),
+      ...Object.fromEntries(step.state.map(({ name, size }) => [name, floats(new Float32Array(size))])),
+    });
+    return Number((results.loss?.data as Float32Array | undefined)?.[0]);
+  };
+
+  it.each([
+    ['cross-entropy', 5],
+    ['bce', 5],
+    ['mse', 5],
+    ['bce', 1],
+    ['mse', 1],
+  ] as const)('%s of %i outputs refuses them', async (loss, outputs) => {
+    const classes = Math.max(outputs, 2);
+    expect(await lossOf(loss, outputs, [0, classes - 1, 1])).toBeGreaterThan(0);
+    for (const wrong of [classes, -1, -classes]) {
+      const message = `labels must be [batch] from 0 to ${classes - 1}`;
+      await expect(lossOf(loss, outputs, [0, wrong, 1]), `${wrong}`).rejects.toThrow(message);
+    }
+    for (const labels of [[1], [0, 1], [0, 1, 0, 1]]) {
+      await expect(lossOf(loss, outputs, labels)).rejects.toThrow('labels must be [batch] from 0');
+    }
   });
 });

@@ -5,6 +5,7 @@
 
 import {
   beforeLast,
+  classNumbers,
   differentiate,
   GraphWriter,
   LABELS_INPUT,
@@ -41,7 +42,7 @@ export interface StepOptions extends LossOptions {
   readonly emaDecay?: number;
   /** Of dropout. */
   readonly seed?: number;
-  /** Another loss in place of the one named: distillation, say. Gets the model's outputs and the labels. */
+  /** Another loss in place of the one named: distillation, say. Gets the model's outputs and the class numbers, int64 [N]. */
   readonly writeLoss?: (t: Terms, outputs: readonly string[], labels: string) => string;
 }
 
@@ -146,7 +147,11 @@ interface Objective {
   readonly classes: number;
 }
 
-/** @param outputs the model's, of which the first is the scores [N, K] */
+/**
+ * Loss and hits. The engine refuses labels of another number than the scores' rows, and those outside the classes.
+ * @param outputs the model's, of which the first is the scores [N, K]
+ * @param labels int64 [N]
+ */
 export function writeObjective(
   t: Terms,
   outputs: readonly string[],
@@ -163,15 +168,18 @@ export function writeObjective(
     );
   }
   return t.writer.scope(LOSS_OUTPUT, () => {
-    const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, labels, classes, scores);
-    const loss = options.writeLoss?.(t, outputs, labels) ?? writeLoss(t, options.loss, scores, targets, options);
-    // One score says yes where it is above 0.
+    // One score tells two classes apart.
+    const told = Math.max(classes, 2);
+    const numbers = classNumbers(t, labels, scores, told);
+    const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, numbers, classes, scores);
+    const loss = options.writeLoss?.(t, outputs, numbers) ?? writeLoss(t, options.loss, scores, targets, options);
+    // It says yes where it is above 0.
     const answer =
       classes === 1
         ? t.cast(t.op('Greater', [t.reshape(beforeLast(t, scores, 'Sigmoid'), [-1]), t.scalar(0, scores)]), 'int64')
         : t.op('ArgMax', [scores], { axis: 1, keepdims: 0 });
-    const right = t.cast(t.op('Equal', [answer, labels]), 'float32');
-    return { loss, correct: t.reduceSum(right, undefined, false), classes: Math.max(classes, 2) };
+    const right = t.cast(t.op('Equal', [answer, numbers]), 'float32');
+    return { loss, correct: t.reduceSum(right, undefined, false), classes: told };
   });
 }
 
