@@ -134,17 +134,37 @@ describe("equals PyTorch's at and between the kinks [-3, -1, 0, 1, 3]", () => {
     ]);
   });
 
-  it('Clip passes at its bounds', async () => {
+  it('F.hardtanh, and torch.clamp with numbers: 0 at the bounds', async () => {
     const inputs = [vector(-2, -1, 0, 1, 2)];
-    expect(await gradientAt({ inputs }, (b, [x = '']) => b.clip(x, -1, 1))).toEqual([[0, 1, 1, 1, 0]]);
+    const [low, high] = [Tensor.scalar('float64', -1), Tensor.scalar('float64', 1)];
+    const clip = (bounds: readonly (Tensor | undefined)[]) =>
+      gradientAt({ inputs }, (b, [x = '']) =>
+        b.op('Clip', [x, ...bounds.map((each) => (each ? b.constant(each) : ''))]),
+      );
+    expect(await clip([low, high])).toEqual([[0, 0, 1, 0, 0]]);
+    expect(await clip([low])).toEqual([[0, 0, 1, 1, 1]]);
+    expect(await clip([undefined, high])).toEqual([[1, 1, 1, 0, 0]]);
+    expect(await clip([high, low])).toEqual([[0, 0, 0, 0, 0]]);
+    expect(await clip([])).toEqual([[1, 1, 1, 1, 1]]);
   });
 
-  it('torch.clamp whose bounds cross: the upper one has it all', async () => {
+  it('F.relu6', async () => {
+    const inputs = [vector(-2, 0, 3, 6, 7)];
+    expect(await gradientAt({ inputs }, (b, [x = '']) => b.relu6(x))).toEqual([[0, 0, 1, 0, 0]]);
+  });
+
+  // torch.autograd.grad(torch.clamp(x, low, high).sum(), (x, low, high))
+  it.each([
+    ['between', -1, 1, [0, 0.5, 1, 0.5, 0], 1.5, 1.5],
+    ['that cross: the upper one has it all', 1, -1, [0, 0, 0, 0, 0], 0, 5],
+  ])('torch.clamp with tensors as bounds, %s', async (_, low, high, x, byLow, byHigh) => {
     const bound = (value: number) => ({ dims: [], values: [value] });
-    const inputs = [vector(-2, -1, 0, 1, 2), bound(1), bound(-1)];
-    // torch.autograd.grad(torch.clamp(x, low, high).sum(), (x, low, high))
-    const [x, low, high] = await gradientAt({ inputs }, (b, all) => b.op('Clip', all));
-    expect([low, high]).toEqual([[0], [5]]);
-    expect(x).toHaveLength(5);
+    const inputs = [vector(-2, -1, 0, 1, 2), bound(low), bound(high)];
+    expect(await gradientAt({ inputs }, (b, all) => b.op('Clip', all))).toEqual([x, [byLow], [byHigh]]);
+  });
+
+  it('torch.clamp with a tensor as its lower bound', async () => {
+    const inputs = [vector(-2, -1, 0, 1, 2), { dims: [], values: [-1] }];
+    expect(await gradientAt({ inputs }, (b, all) => b.op('Clip', all))).toEqual([[0, 0.5, 1, 1, 1], [1.5]]);
   });
 });

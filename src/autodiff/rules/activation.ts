@@ -55,25 +55,45 @@ const shrink: GradientRule = (g) => {
   return [g.masked(above(g, magnitude, g.op.float('lambd', 0.5)), g.dy)];
 };
 
-/** Passes from bound to bound, both included. A bound has the gradient of what it cuts off. */
+/**
+ * Passes between the bounds and not at them: exporters write F.relu6, F.hardtanh and torch.clamp as Clip, and PyTorch 2.15
+ * has 0 there for all three (derivatives.yaml: hardtanh_backward, clamp_min, clamp_max). Before 2.15 torch.clamp passed.
+ */
 const clip: GradientRule = (g) => {
-  const { t, dy, op } = g;
-  const x = g.x(0);
+  const { t, op, dy } = g;
+  const bounds = [1, 2].filter((i) => op.has(i));
+  if (bounds.some((i) => g.needs(i) || op.numbers(i) === undefined)) return clipByTensors(g);
+  const inside = bounds.map((i) => t.op(i === 1 ? 'Greater' : 'Less', [g.x(0), g.x(i)]));
+  return [inside.length === 0 ? dy : g.masked(every(g, inside), dy)];
+};
+
+/** With bounds that change, as torch.clamp of tensors: a bound has the gradient of what it cuts off, and half at a tie. */
+function clipByTensors(g: GradientContext): readonly (string | undefined)[] {
+  const { t, op, dy } = g;
+  const [x, low, high] = [g.x(0), g.x(1), g.x(2)];
+  // Where the bounds cross, the upper one has it all.
+  const proper = op.has(1) && op.has(2) ? [t.op('Less', [low, high])] : [];
+  const ties = [low, high].filter((bound) => bound !== '').map((bound) => t.op('Equal', [x, bound]));
+  const tie = every(g, [ties.length === 2 ? t.op('Or', ties) : (ties[0] as string), ...proper]);
+  const share = t.op('Where', [tie, t.scale(dy, 0.5), dy]);
+  const cutAbove = () => t.op('GreaterOrEqual', [x, high]);
   return g.each(
-    () => g.masked(t.op('Equal', [x, g.y()]), dy),
     () => {
-      // Where the bounds cross, the upper one wins.
-      const cut = t.op('Less', [x, g.x(1)]);
-      const effective = op.has(2) ? t.op('And', [cut, t.op('Less', [g.x(1), g.x(2)])]) : cut;
-      return t.unbroadcast(g.masked(effective, dy), g.x(1));
+      const above = op.has(1) ? [t.op('GreaterOrEqual', [x, low])] : [];
+      return g.masked(every(g, [...above, ...(op.has(2) ? [t.op('LessOrEqual', [x, high])] : [])]), share);
     },
+    () => t.unbroadcast(g.masked(every(g, [t.op('LessOrEqual', [x, low]), ...proper]), share), low),
     () => {
-      const cut = t.op('Greater', [x, g.x(2)]);
-      const effective = op.has(1) ? t.op('Or', [cut, t.op('Less', [g.x(2), g.x(1)])]) : cut;
-      return t.unbroadcast(g.masked(effective, dy), g.x(2));
+      const cut = proper.length === 0 ? cutAbove() : t.op('Or', [cutAbove(), t.op('Not', proper)]);
+      return t.unbroadcast(g.masked(cut, share), high);
     },
   );
-};
+}
+
+/** Whether all of at least one condition hold. */
+function every({ t }: GradientContext, conditions: readonly string[]): string {
+  return conditions.reduce((all, condition) => t.op('And', [all, condition]));
+}
 
 const sigmoid = times(({ t, y }) => t.mul(y(), t.sub(t.scalar(1, y()), y())));
 
