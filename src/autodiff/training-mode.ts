@@ -5,7 +5,8 @@
  */
 import { SkeinError, seedOf } from '../base/index.ts';
 import { describeNode, int, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
-import { OpContext } from '../ops/index.ts';
+import { OpContext, productOf } from '../ops/index.ts';
+import { formatShape } from '../tensor/index.ts';
 import { dropoutMask } from './dropout-mask.ts';
 import type { GradientRule } from './gradient-rule.ts';
 import { GraphWriter } from './graph-writer.ts';
@@ -18,6 +19,8 @@ export interface TrainingMode {
   readonly rules: ReadonlyMap<Node, GradientRule>;
   /** The updated running statistics, by the initializer that holds the old ones. */
   readonly running: ReadonlyMap<string, string>;
+  /** The batch from which on each batch normalisation has more than one value per channel, as far as that is known. */
+  readonly leastBatch: number;
 }
 
 export interface TrainingModeOptions {
@@ -33,7 +36,8 @@ export interface TrainingModeOptions {
 }
 
 /**
- * Writes the model's nodes as they are in training.
+ * Writes the model's nodes as they are in training. Where batch normalisation gets one value per channel, the engine fails
+ * when it runs, naming the node: the variance of one value says nothing (PyTorch refuses it, too).
  * @throws SkeinError 'unsupported' naming a node that cannot be trained
  */
 export function trainingMode(model: Model, options: TrainingModeOptions = {}): TrainingMode {
@@ -42,44 +46,64 @@ export function trainingMode(model: Model, options: TrainingModeOptions = {}): T
   const rules = new Map<Node, GradientRule>();
   const running = new Map<string, string>();
   let step: string | undefined;
+  let leastBatch = 1;
   for (const [i, node] of model.graph.nodes.entries()) {
     const opType = node.domain === '' ? node.opType : '';
     if (opType === 'BatchNormalization' && !node.inputs.slice(3, 5).some(frozen)) {
-      writeBatchNorm(writer, node, rules, running);
+      leastBatch = Math.max(leastBatch, writeBatchNorm(writer, node, rules, running));
     } else if (opType === 'Dropout' && stepInput !== undefined) {
       step ??= writer.input(stepInput, 'float32', []);
       writeDropout(writer, node, step, seedOf(seed, i));
     } else if (opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
     else writer.append(node);
   }
-  return { writer, rules, running };
+  return { writer, rules, running, leastBatch };
 }
 
+/** @returns the smallest batch that it can have */
 function writeBatchNorm(
   writer: GraphWriter,
   node: Node,
   rules: Map<Node, GradientRule>,
   running: Map<string, string>,
-): void {
+): number {
   const op = new OpContext(node, writer.types, writer.values);
   if (op.int('training_mode', 0) !== 0) {
     throw new SkeinError('unsupported', `Cannot train ${describeNode(node)}: export the model in inference mode`);
   }
   const t = new Terms(writer, node);
   const [x = '', gamma = '', beta = '', oldMean = '', oldVariance = ''] = node.inputs;
+  const [batch, , ...map] = t.dims(x);
+  const perImage = productOf(map);
+  const few = `${describeNode(node)} needs more than 1 value per channel in training`;
+  if (batch === 1 && perImage === 1) {
+    throw new SkeinError('unsupported', `Cannot train the model: ${few}, its input is ${formatShape(t.dims(x))}`);
+  }
   writer.scope(node.name || 'BatchNormalization', () => {
     const { mean, variance, count } = batchStatistics(t, x);
     const normalised: Node = { ...node, inputs: [x, gamma, beta, mean, variance] };
     writer.append(normalised);
     rules.set(normalised, batchNormByBatch);
     const momentum = op.float('momentum', 0.9);
-    const blend = (old: string, now: string) => t.add(t.scale(old, momentum), t.scale(now, 1 - momentum));
+    // A layer that is used twice updates its statistics twice, one after the other.
+    const update = (old: string, now: string) => {
+      const before = running.get(old) ?? old;
+      running.set(old, t.add(t.scale(before, momentum), t.scale(now, 1 - momentum)));
+    };
+    update(oldMean, mean);
     // As PyTorch does it: the running variance is the unbiased estimate, n/(n − 1) of what normalises the batch.
-    const others = t.op('Max', [t.sub(count, t.scalar(1, count)), t.scalar(1, count)]);
-    const unbiased = t.div(t.mul(variance, count), others);
-    running.set(oldMean, blend(oldMean, mean));
-    running.set(oldVariance, blend(oldVariance, unbiased));
+    const others = t.sub(count, t.scalar(1, count));
+    const isMany = typeof perImage === 'number' && perImage > 1;
+    const checked = isMany ? others : writer.scope(few, () => positive(t, others));
+    update(oldVariance, t.div(t.mul(variance, count), checked));
   });
+  return perImage === 1 ? 2 : 1;
+}
+
+/** A scalar as it is; the engine fails at one that is not above 0. */
+function positive(t: Terms, value: string): string {
+  const index = t.cast(t.op('LessOrEqual', [value, t.scalar(0, value)]), 'int64');
+  return t.op('Gather', [t.reshape(value, [1]), index], { axis: 0 });
 }
 
 /** Dropout by a mask that follows from the step: x · mask / (1 − ratio). */
