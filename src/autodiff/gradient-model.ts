@@ -1,8 +1,7 @@
 /** A model's loss and gradients as one more ONNX model, which any engine runs. */
-import { SkeinError } from '../base/index.ts';
-import { feedsOf, GraphEditor, type Model, type ValueInfo } from '../graph/index.ts';
-import { trainableInitializers } from '../ops/index.ts';
-import type { DType } from '../tensor/index.ts';
+import { listNames, SkeinError } from '../base/index.ts';
+import { feedsOf, type Graph, GraphEditor, type Model, type ValueInfo } from '../graph/index.ts';
+import { FLOAT_TYPES, liftWeights, trainableInitializers } from '../ops/index.ts';
 import { differentiate } from './differentiate.ts';
 import { GraphWriter } from './graph-writer.ts';
 import { type Loss, type LossOptions, writeLoss } from './loss.ts';
@@ -13,7 +12,10 @@ export interface GradientModelOptions extends LossOptions {
   readonly loss: Loss;
   /** `train`: batch normalisation by the batch, dropout on. `eval`, unless told: as the model answers. */
   readonly mode?: 'eval' | 'train';
-  /** Initializers whose gradients are wanted; all trainable ones that the loss depends on, unless told. */
+  /**
+   * Initializers whose gradients are wanted; all trainable ones that the loss depends on, unless told: floats other than
+   * scalars, which mostly belong to formulas, and settings such as running statistics.
+   */
   readonly wrt?: readonly string[];
   /** Whether the gradients of the model's inputs are wanted, too. */
   readonly inputs?: boolean;
@@ -37,10 +39,11 @@ export function updatedOutput(initializer: string): string {
 /**
  * The model with its labels as one more input, and as outputs: `loss`, the mean over the batch; the model's own;
  * `grad.<initializer>` for each parameter; with `inputs`, `grad.<input>`; in mode `train`, `updated.<initializer>` for the
- * running statistics. Labels: int64 [N] from 0 for cross-entropy, else as the first output; with others the engine fails.
+ * running statistics. Weights in Constant nodes are made initializers first. Labels: int64 [N] from 0 for cross-entropy, else as the first output; with others the engine fails.
  * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
  */
-export function gradientModel(model: Model, options: GradientModelOptions): Model {
+export function gradientModel(given: Model, options: GradientModelOptions): Model {
+  const model = liftWeights(given);
   const { writer, rules, running } =
     options.mode === 'train'
       ? trainingMode(model, { seed: options.seed ?? 0 })
@@ -67,45 +70,42 @@ function writeLabels(t: Terms, loss: Loss, scores: string): string {
   return t.writer.input(LABELS_INPUT, t.dtype(scores), t.dims(scores));
 }
 
-const FLOATS: ReadonlySet<DType | undefined> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
-
-function valuesOf(model: Model, options: GradientModelOptions): string[] {
-  const { graph } = model;
+function valuesOf({ graph }: Model, options: GradientModelOptions): string[] {
+  const isFloat = (name: string): boolean => FLOAT_TYPES.has(graph.initializers.get(name)?.dtype);
   for (const name of options.wrt ?? []) {
+    if (isFloat(name)) continue;
     const tensor = graph.initializers.get(name);
-    if (tensor !== undefined && FLOATS.has(tensor.dtype)) continue;
     const what = tensor === undefined ? 'the model has no initializer of that name' : `its type is ${tensor.dtype}`;
     throw new SkeinError('invalid-argument', `Cannot differentiate by '${name}': ${what}`);
   }
-  const isFloat = ({ type }: ValueInfo): boolean => FLOATS.has(type?.dtype);
-  const inputs =
-    options.inputs === true
-      ? feedsOf(graph)
-          .filter(isFloat)
-          .map(({ name }) => name)
-      : [];
+  const inputs = feedsOf(graph).filter(({ type }: ValueInfo) => FLOAT_TYPES.has(type?.dtype));
   const parameters = options.wrt ?? trainableInitializers(graph);
-  const floats = parameters.filter((name) => FLOATS.has(graph.initializers.get(name)?.dtype));
-  if (floats.length + inputs.length > 0) return [...floats, ...inputs];
+  const wanted = [...parameters.filter(isFloat), ...(options.inputs ? inputs.map(({ name }) => name) : [])];
+  if (wanted.length > 0) return wanted;
+  if (parameters.length === 0) throw withoutParameters(graph, isFloat);
   throw new SkeinError(
     'invalid-argument',
-    parameters.length === 0
-      ? 'Cannot differentiate the model: it has no trainable initializer'
-      : `Cannot differentiate the model: none of its ${parameters.length} weights is of floats; take the model from before it was quantised`,
+    `Cannot differentiate the model: none of its ${parameters.length} weights is of floats; take the model from before it was quantised`,
   );
 }
 
+function withoutParameters({ initializers }: Graph, isFloat: (name: string) => boolean): SkeinError {
+  const floats = [...initializers.keys()].filter(isFloat);
+  const rest = floats.length === 0 ? '' : `; name what is wanted of its scalars and settings: ${listNames(floats)}`;
+  return new SkeinError('invalid-argument', `Cannot differentiate the model: it has no trainable initializer${rest}`);
+}
+
 function requirePaths(
-  options: GradientModelOptions,
+  { wrt }: GradientModelOptions,
   wanted: readonly string[],
   gradients: ReadonlyMap<string, string>,
 ): void {
   const lost = wanted.find((name) => !gradients.has(name));
-  if (gradients.size > 0 && (lost === undefined || options.wrt === undefined)) return;
+  if (gradients.size > 0 && (lost === undefined || wrt === undefined)) return;
   throw new SkeinError(
     'invalid-argument',
-    options.wrt === undefined
-      ? 'Cannot differentiate the model: no gradient comes from the loss to any of its parameters'
+    wrt === undefined
+      ? `Cannot differentiate the model: no gradient comes from the loss to any of its parameters (${listNames(wanted)})`
       : `Cannot differentiate by '${lost}': no gradient comes from the loss to it`,
   );
 }

@@ -3,6 +3,7 @@ export * from './buffer-pool.ts';
 export * from './cancellation.ts';
 export * from './clock.ts';
 export * from './errors.ts';
+export * from './list-names.ts';
 export * from './nearest-name.ts';
 export * from './parameters.ts';
 export * from './random.ts';

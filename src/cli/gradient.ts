@@ -36,9 +36,10 @@ export function gradientCommand(): Command {
   return withAction<Options>(command, async (output, [path = ''], options) => {
     const { gradientModel } = await import('../autodiff/index.ts');
     const { readModel, writeModel } = await import('../onnx/index.ts');
+    const { liftWeights } = await import('../ops/index.ts');
     const { matching } = await import('./name-patterns.ts');
     await refuseSameFile(path, options.output);
-    const model = await readModel(path);
+    const model = liftWeights(await readModel(path));
     const { loss, mode, inputs, wrt } = options;
     const initializers = [...model.graph.initializers.keys()];
     const made = gradientModel(model, {

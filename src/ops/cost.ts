@@ -43,7 +43,12 @@ export interface Cost {
   readonly nodes: readonly NodeCost[];
 }
 
-const FLOAT_TYPES: ReadonlySet<DType> = new Set(['float32', 'float64', 'float16', 'bfloat16'] as const);
+export const FLOAT_TYPES: ReadonlySet<DType | undefined> = new Set([
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+] as const);
 
 /**
  * Parameters, MACs and a row a node. A symbolic first dimension of the inputs is the batch; where the file fixes it at
