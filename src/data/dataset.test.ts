@@ -37,6 +37,7 @@ function load(broken: readonly number[] = [], cacheBytes?: number): LoadedDatase
         reads.push(i);
         return bytes(i);
       },
+      sizeBytes: async (i) => bytes(i).length,
     },
     name: (i) => `image ${i}`,
   };

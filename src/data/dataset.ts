@@ -3,6 +3,7 @@
  * they are first asked for and then kept as pixels; the next batch is prepared while the caller works on this one.
  */
 import { messageOf, SkeinError } from '../base/index.ts';
+import { contentDigest } from './content-digest.ts';
 import { resizePixels } from './decode-image.ts';
 import { DecodePool } from './decode-pool.ts';
 import { PixelCache } from './pixel-cache.ts';
@@ -62,6 +63,8 @@ export interface Dataset {
    * @throws {SkeinError} as {@link batches}
    */
   pixels(indices: ArrayLike<number>, shape: ImageShape): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Of labels and images, to tell whether they are those of another time; see `contentDigest`. */
+  digest(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -156,6 +159,10 @@ export class LoadedDataset implements Dataset {
       Uint32Array.from(indices, (index) => this.#checked(index)),
       shape,
     );
+  }
+
+  digest(): Promise<string> {
+    return contentDigest(this.#examples);
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,7 @@ export async function folderSource(folder: string): Promise<Source> {
           kind: 'files',
           bytes: (i) => readFileSync(join(folder, pathOf(i))),
           read: (i) => readFile(join(folder, pathOf(i))),
+          sizeBytes: async (i) => (await stat(join(folder, pathOf(i)))).size,
         },
         name: pathOf,
       };

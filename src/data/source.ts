@@ -25,6 +25,7 @@ export interface ImageFiles {
   /** The file's bytes, read at once where they are not in memory. */
   bytes(i: number): Uint8Array;
   read(i: number): Promise<Uint8Array>;
+  sizeBytes(i: number): Promise<number>;
 }
 
 /** Images that are pixels already, all of one shape. */
@@ -46,7 +47,12 @@ export function selectExamples(examples: Examples, indices: ArrayLike<number>): 
     labels: Int32Array.from(indices, (index) => examples.labels[index] as number),
     images:
       images.kind === 'files'
-        ? { kind: 'files', bytes: (i) => images.bytes(at(i)), read: (i) => images.read(at(i)) }
+        ? {
+            kind: 'files',
+            bytes: (i) => images.bytes(at(i)),
+            read: (i) => images.read(at(i)),
+            sizeBytes: (i) => images.sizeBytes(at(i)),
+          }
         : {
             kind: 'pixels',
             shape: images.shape,

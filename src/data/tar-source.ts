@@ -32,7 +32,7 @@ export async function tarSource(file: string): Promise<Source> {
       return {
         classNames: tree.classNames,
         labels: Int32Array.from(files, (each) => each.label),
-        images: { kind: 'files', bytes, read: async (i) => bytes(i) },
+        images: { kind: 'files', bytes, read: async (i) => bytes(i), sizeBytes: async (i) => bytes(i).length },
         name: (i) => files[i]?.path as string,
       };
     },

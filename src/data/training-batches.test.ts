@@ -36,6 +36,7 @@ function load(broken: readonly number[] = [], count = COUNT): LoadedDataset {
               if (broken.includes(i)) throw new Error('gone');
               return PNG;
             },
+            sizeBytes: async () => PNG.length,
           },
     name: (i) => `image ${i}`,
   };
