@@ -22,6 +22,7 @@ const CHECKPOINT: Checkpoint = {
     correct: 999,
     best: { epoch: 2, accuracy: 0.75 },
   },
+  epochs: 5,
   settings: 'abc',
   vectors: new Map([
     ['state.parameters', Float32Array.of(1.1, -0, Number.MIN_VALUE, 3e38, 2 ** -149)],
@@ -36,7 +37,7 @@ describe('a checkpoint', () => {
     await writeCheckpoint(path, CHECKPOINT);
     const read = await readCheckpoint(path);
     expect(read.progress).toEqual(CHECKPOINT.progress);
-    expect(read.settings).toBe('abc');
+    expect(read).toMatchObject({ epochs: 5, settings: 'abc' });
     expect([...read.vectors.keys()]).toEqual([...CHECKPOINT.vectors.keys()]);
     for (const [name, vector] of CHECKPOINT.vectors) expect(read.vectors.get(name)).toEqual(vector);
     expect(Object.is(read.vectors.get('state.parameters')?.[1], -0)).toBe(true);
@@ -52,19 +53,36 @@ describe('a checkpoint', () => {
     }
     await writeFile(cut, Buffer.concat([bytes, Buffer.of(0)]));
     await expect(readCheckpoint(cut)).rejects.toThrow(
-      `Cannot read checkpoint '${cut}': it should have ${bytes.length} bytes, it has ${bytes.length + 1}`,
+      `Cannot read checkpoint '${cut}': it should have ${bytes.length} bytes, it has ${bytes.length + 1}; put a whole copy in its place, or remove it and begin anew`,
     );
+  });
+
+  it('of which a single bit has changed anywhere is refused', async () => {
+    await writeCheckpoint(path, CHECKPOINT);
+    const bytes = await readFile(path);
+    const flipped = join(folder, 'flipped.checkpoint');
+    for (let at = 0; at < bytes.length; at++) {
+      await writeFile(
+        flipped,
+        bytes.map((byte, i) => (i === at ? byte ^ (1 << (at % 8)) : byte)),
+      );
+      const error = await readCheckpoint(flipped).catch((thrown) => thrown);
+      expect(error, `byte ${at}`).toMatchObject({ name: 'SkeinError', code: 'corrupt' });
+      expect(error.message).toMatch(
+        /^Cannot read checkpoint '.*flipped\.checkpoint': [^\n]+; put a whole copy in its place, or remove it and begin anew$/,
+      );
+    }
   });
 
   it.each([
     ['another file', 'PK\u0003\u0004'],
-    ['another version', 'skein checkpoint 2\n{}\n'],
-    ['no JSON', 'skein checkpoint 1\n{"progress":\n'],
-    ['JSON of something else', 'skein checkpoint 1\n{"a":1}\n'],
-    ['JSON that is no object', 'skein checkpoint 1\nnull\n'],
+    ['another version', 'skein checkpoint 1\n{}\n'],
+    ['no JSON', 'skein checkpoint 2\n{"progress":\n'],
+    ['JSON of something else', 'skein checkpoint 2\n{"a":1}\n'],
+    ['JSON that is no object', 'skein checkpoint 2\nnull\n'],
     [
       'sizes that are none',
-      'skein checkpoint 1\n{"progress":{"epoch":0,"batch":0,"step":0,"images":0,"loss":0,"correct":0},"settings":"","vectors":[["a",-1],["b",1]]}\n',
+      'skein checkpoint 2\n{"progress":{"epoch":0,"batch":0,"step":0,"images":0,"loss":0,"correct":0},"epochs":1,"settings":"","vectors":[["a",-1],["b",1]]}\n',
     ],
   ])('that is %s is refused in one line', async (_, text) => {
     await writeFile(path, text);

@@ -1,7 +1,9 @@
 /**
  * Everything that training needs to go on as if it had never stopped: its vectors and how far it was. A file of one line
- * that says what it is, one line of JSON, and the vectors' float32 elements one after another (little-endian).
+ * that says what it is, one line of JSON, the vectors' float32 elements one after another (little-endian), and the
+ * SHA-256 of all that.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
@@ -23,39 +25,54 @@ export interface Progress {
 
 export interface Checkpoint {
   readonly progress: Progress;
+  /** How many the run was to have. */
+  readonly epochs: number;
   /** What the numbers depend on besides: see `Trainer.settings`. */
   readonly settings: string;
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }
 
-const MAGIC = 'skein checkpoint 1\n';
+const MAGIC = 'skein checkpoint 2\n';
+const DIGEST_BYTES = 32;
 
-export async function writeCheckpoint(path: string, { progress, settings, vectors }: Checkpoint): Promise<void> {
+const WAY_OUT = 'put a whole copy in its place, or remove it and begin anew';
+
+export async function writeCheckpoint(path: string, { vectors, ...rest }: Checkpoint): Promise<void> {
   const sizes = [...vectors].map(([name, { length }]) => [name, length] as const);
-  const head = Buffer.from(`${MAGIC}${JSON.stringify({ progress, settings, vectors: sizes })}\n`);
+  const head = Buffer.from(`${MAGIC}${JSON.stringify({ ...rest, vectors: sizes })}\n`);
   const bytes = [...vectors.values()].map(
     (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   );
-  await writeFileAtomically(path, [head, ...bytes]);
+  await writeFileAtomically(path, [head, ...bytes, digestOf([head, ...bytes])]);
 }
 
-/** @throws SkeinError 'not-found', or 'corrupt' for a file that is no checkpoint or is cut off */
+function digestOf(parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+/** @throws SkeinError 'not-found', or 'corrupt' for a file that is no checkpoint, is cut off or has changed */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const file = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'ENOENT' ? 'there is no such file' : messageOf(error);
     throw new SkeinError('not-found', `Cannot read checkpoint '${path}': ${why}`, { cause: error });
   });
-  const corrupt = (what: string): SkeinError => new SkeinError('corrupt', `Cannot read checkpoint '${path}': ${what}`);
+  const corrupt = (what: string): SkeinError =>
+    new SkeinError('corrupt', `Cannot read checkpoint '${path}': ${what}; ${WAY_OUT}`);
   if (file.toString('latin1', 0, MAGIC.length) !== MAGIC) throw corrupt('it is no checkpoint of this version of Skein');
   const end = file.indexOf('\n', MAGIC.length);
   if (end < 0) throw corrupt('it is cut off');
   const head = parseHead(file.toString('utf8', MAGIC.length, end));
   if (typeof head === 'string') throw corrupt(head);
   const floats = head.vectors.reduce((sum, [, length]) => sum + length, 0);
-  const expected = end + 1 + 4 * floats;
+  const covered = end + 1 + 4 * floats;
+  const expected = covered + DIGEST_BYTES;
   if (file.length !== expected) throw corrupt(`it should have ${expected} bytes, it has ${file.length}`);
+  if (!file.subarray(covered).equals(digestOf([file.subarray(0, covered)])))
+    throw corrupt('its bytes are not those that were written');
   const all = new Float32Array(floats);
-  new Uint8Array(all.buffer).set(file.subarray(end + 1));
+  new Uint8Array(all.buffer).set(file.subarray(end + 1, covered));
   let at = 0;
   const vectors = new Map<string, Float32Array>();
   for (const [name, length] of head.vectors) {
@@ -63,7 +80,8 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     at += length;
   }
   const { best, ...progress } = head.progress;
-  return { progress: { ...progress, ...(best === undefined ? {} : { best }) }, settings: head.settings, vectors };
+  const { epochs, settings } = head;
+  return { progress: { ...progress, ...(best === undefined ? {} : { best }) }, epochs, settings, vectors };
 }
 
 const whole = z.int().nonnegative();
@@ -77,6 +95,7 @@ const headSchema = z.object({
     correct: z.number(),
     best: z.object({ epoch: whole, accuracy: z.number() }).optional(),
   }),
+  epochs: whole,
   settings: z.string(),
   vectors: z.array(z.tuple([z.string(), whole])),
 });

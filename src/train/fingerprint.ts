@@ -10,14 +10,15 @@ import type { TrainerOptions } from './trainer-options.ts';
 /** Words that change how fast something is and not what comes of it. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['augmentThreads']);
 
-export function fingerprint(options: TrainerOptions, step: StepModel, sampler: Sampler): string {
+/** Not of the number of epochs: a run may be made longer. */
+export async function fingerprint(options: TrainerOptions, step: StepModel, sampler: Sampler): Promise<string> {
   // What is a function here shows in the step model.
-  const { model, training, validation, writeLoss: _write, frozen: _frozen, ...words } = options;
+  const { model, training, validation, writeLoss: _write, frozen: _frozen, epochs: _epochs, ...words } = options;
   const hash = createHash('sha256').update(serializeModel(step.model));
-  hash.update(training.labels).update(sampler.order(0));
+  hash.update(sampler.order(0));
   const { device = 'cpu', threads = usableCores() } = words;
-  const nameOf = ({ source, split, size }: Dataset) => ({ source, split, size });
-  const data = [training, validation].map((each) => each && nameOf(each));
+  const of = async (each: Dataset) => ({ source: each.source, split: each.split, digest: await each.digest() });
+  const data = [await of(training), validation && (await of(validation))];
   const settings = { ...words, device, threads, data };
   hash.update(JSON.stringify(settings, (key, value) => (WITHOUT_EFFECT.has(key) ? undefined : value)));
   for (const vector of [step.parameters, step.statistics]) hash.update(packed(model.graph, vector));

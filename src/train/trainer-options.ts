@@ -2,6 +2,7 @@
 import type { Augmentation, Dataset, Preprocessing, Sampler } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { Device } from '../runtime/index.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { ScheduleKind } from './schedule.ts';
 import type { StepOptions } from './step-model.ts';
 
@@ -68,6 +69,10 @@ export interface RunHooks {
   readonly onStep?: (report: StepReport) => void;
   /** Awaited before the next epoch begins. */
   readonly onEpoch?: (report: EpochReport) => Promise<void> | void;
+  /** Gets a checkpoint inside an epoch, whenever so many milliseconds have passed; awaited before the next step. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
+  /** 0 unless told: after every step. */
+  readonly checkpointEveryMs?: number;
   /** Stops after the step that is under way. */
   readonly signal?: AbortSignal;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { feed, runModel } from '../../test/run-onnx.ts';
 import { smallImages, smallNetwork, smallOptions } from '../../test/small-training.ts';
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, openData } from '../data/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { Trainer } from './trainer.ts';
@@ -102,14 +102,78 @@ describe('Trainer', () => {
     ['rate', { rate: 0.06 }],
     ['seed', { seed: 8 }],
     ['model', { model: smallNetwork({ dropout: true }) }],
-    ['epochs', { epochs: 3 }],
     ['augmentation', { augmentation: { flip: true } }],
     ['frozen layers', { frozen: (name) => name.startsWith('bn') }],
+    // Sums in other orders come to other bits.
+    ['threads', { threads: 2 }],
+    ['device', { device: 'cuda' }],
   ])('refuses the checkpoint of a run with other %s', async (_, more) => {
     const half = await train({}, undefined, 3);
     await expect(train(more, half)).rejects.toThrow(
       'The checkpoint is of a run with another model, other data or other options',
     );
+  });
+
+  it('refuses the checkpoint of a run with other images, though they have the same name and number', async () => {
+    const half = await train({ validation: images }, undefined, 3);
+    const other = await openData('shapes', { limit: 50, split: 'train', seed: 1 });
+    const message = 'The checkpoint is of a run with another model, other data or other options';
+    await expect(train({ training: other, validation: images }, half)).rejects.toThrow(message);
+    await expect(train({ validation: other }, half)).rejects.toThrow(message);
+    await expect(train({}, half)).rejects.toThrow(message);
+    await other.close();
+  });
+
+  it('gives checkpoints inside an epoch, from which it goes on to the very same bits', async () => {
+    const whole = await train();
+    const trainer = new Trainer(smallOptions(images));
+    const inside: Checkpoint[] = [];
+    await trainer.open();
+    await trainer.run({ onCheckpoint: (checkpoint) => void inside.push(checkpoint) });
+    expect(bytesOf(await trainer.checkpoint())).toEqual(bytesOf(whole));
+    await trainer.close();
+    // Not after the last step of an epoch, which ends with one anyway.
+    expect(inside.map(({ progress: { step } }) => step)).toEqual([1, 2, 3, 4, 6, 7, 8, 9]);
+    for (const checkpoint of [inside[0], inside[5]]) {
+      expect(bytesOf(await train({}, checkpoint))).toEqual(bytesOf(whole));
+    }
+  });
+
+  it('gives none before the time has passed', async () => {
+    const trainer = new Trainer(smallOptions(images));
+    let given = 0;
+    await trainer.open();
+    await trainer.run({ onCheckpoint: () => void given++, checkpointEveryMs: 1e9 });
+    await trainer.close();
+    expect(given).toBe(0);
+  });
+
+  it('makes a run longer: one of a constant rate comes to the same bits as if it had been so long from the first', async () => {
+    const options: More = { schedule: 'constant', optimizer: { kind: 'adamw' }, emaDecay: 0.9 };
+    const whole = await train({ ...options, epochs: 3 });
+    const short = await train({ ...options, epochs: 1 });
+    expect(short).toMatchObject({ epochs: 1, progress: { epoch: 1, step: 5 } });
+    expect(bytesOf(await train({ ...options, epochs: 3 }, short))).toEqual(bytesOf(whole));
+  });
+
+  it('takes the rates of a longer run from where it goes on', async () => {
+    const short = await train();
+    const trainer = new Trainer({ ...smallOptions(images), epochs: 4 });
+    const rates: number[] = [];
+    await trainer.open(short);
+    await trainer.run({ onStep: ({ rate }) => void rates.push(rate) });
+    await trainer.close();
+    const cosine = Array.from({ length: 10 }, (_, i) => (0.05 * (1 + Math.cos((Math.PI * (i + 10)) / 20))) / 2);
+    expect(rates).toHaveLength(10);
+    for (const [i, rate] of rates.entries()) expect(rate).toBeCloseTo(cosine[i] as number, 12);
+  });
+
+  it('refuses to be shorter than what is done', async () => {
+    const half = await train({}, undefined, 6);
+    await expect(train({ epochs: 1 }, half)).rejects.toThrow(
+      'The checkpoint is of epoch 2: training needs at least so many epochs, received 1',
+    );
+    expect((await train({ epochs: 2 }, await train())).progress).toMatchObject({ epoch: 2, step: 10 });
   });
 
   it('stops where the loss is no number any more, and says at which step and rate', async () => {

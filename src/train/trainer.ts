@@ -45,12 +45,12 @@ export class Trainer {
   readonly #input: string;
   readonly #rates: (step: number) => number;
   readonly #keep: Readonly<Record<string, string>>;
-  /** What a checkpoint must have been made with to be gone on from. */
-  readonly settings: string;
   readonly stepsPerEpoch: number;
   readonly steps: number;
   #stepping: StateModel | undefined;
   #evaluating: StateModel | undefined;
+  /** What a checkpoint must have been made with to be gone on from. */
+  #settings = '';
   #progress = START;
   /** Of the epoch, or of what is left of it. */
   #began = { at: 0, images: 0 };
@@ -91,7 +91,6 @@ export class Trainer {
       ...(milestones === undefined ? {} : { milestones }),
       ...(gamma === undefined ? {} : { gamma }),
     });
-    this.settings = fingerprint(options, this.#step, this.#sampler);
     this.#keep = Object.fromEntries(this.#step.state.map(({ name }) => [name, nextOf(name)]));
     const { threads, device } = options;
     this.#engine = new StateEngine({
@@ -120,15 +119,11 @@ export class Trainer {
 
   /**
    * Loads the models, with fresh weights or those of a checkpoint.
-   * @throws SkeinError 'invalid-argument' for a checkpoint of another run
+   * @throws SkeinError 'invalid-argument' for a checkpoint of another run, or of more epochs than this one's
    */
   async open(checkpoint?: Checkpoint): Promise<void> {
-    if (checkpoint !== undefined && checkpoint.settings !== this.settings) {
-      throw new SkeinError(
-        'invalid-argument',
-        'The checkpoint is of a run with another model, other data or other options: repeat the call that made it, or begin anew',
-      );
-    }
+    this.#settings = await fingerprint(this.#options, this.#step, this.#sampler);
+    if (checkpoint !== undefined) this.#checkCheckpoint(checkpoint);
     const { model, emaDecay } = this.#options;
     this.#stepping = await this.#engine.load(serializeModel(this.#step.model));
     const evaluation = buildEvaluationModel(model, this.#step, this.#options, emaDecay !== undefined);
@@ -136,6 +131,22 @@ export class Trainer {
     const vectors = checkpoint?.vectors ?? this.#initial();
     await this.#engine.put(Object.fromEntries([...vectors].map(([name, data]) => [name, vectorOf(data)])));
     this.#progress = checkpoint?.progress ?? START;
+  }
+
+  #checkCheckpoint({ settings, progress }: Checkpoint): void {
+    if (settings !== this.#settings) {
+      throw new SkeinError(
+        'invalid-argument',
+        'The checkpoint is of a run with another model, other data or other options: repeat the call that made it, or begin anew',
+      );
+    }
+    const begun = progress.epoch + (progress.batch > 0 ? 1 : 0);
+    if (begun > this.#options.epochs) {
+      throw new SkeinError(
+        'invalid-argument',
+        `The checkpoint is of epoch ${begun}: training needs at least so many epochs, received ${this.#options.epochs}`,
+      );
+    }
   }
 
   /**
@@ -191,7 +202,7 @@ export class Trainer {
     const vectors = new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
     // The loss of the last step says nothing of what that step itself made of the weights.
     for (const vector of vectors.values()) if (!vector.every(Number.isFinite)) throw this.#diverged();
-    return { progress: this.#progress, settings: this.settings, vectors };
+    return { progress: this.#progress, epochs: this.#options.epochs, settings: this.#settings, vectors };
   }
 
   /** The model with the weights of a checkpoint, the averaged ones where there are such. */
@@ -214,7 +225,7 @@ export class Trainer {
   }
 
   /** One epoch, or what is left of it. @returns false where the signal came */
-  async #epoch({ onStep, signal }: RunHooks): Promise<boolean> {
+  async #epoch({ onStep, onCheckpoint, checkpointEveryMs = 0, signal }: RunHooks): Promise<boolean> {
     const { training, preprocessing, batch, augmentation, seed = 0 } = this.#options;
     const { epoch, batch: from } = this.#progress;
     const batches = trainingBatches(training, preprocessing, {
@@ -228,12 +239,18 @@ export class Trainer {
     });
     // One step is always under way while the next is made ready.
     let underWay: Promise<void> | undefined;
+    let savedAt = performance.now();
     for await (const next of batches) {
       const done = this.#takeStep(next, onStep);
       done.catch(() => {});
       await underWay;
       underWay = done;
       if (signal?.aborted) break;
+      const isLast = next.number === this.stepsPerEpoch - 1;
+      if (onCheckpoint === undefined || isLast || performance.now() - savedAt < checkpointEveryMs) continue;
+      await underWay;
+      await onCheckpoint(await this.checkpoint());
+      savedAt = performance.now();
     }
     await underWay;
     // A signal in the last step comes too late to leave anything undone.
