@@ -60,14 +60,14 @@ it('gives the best epoch back, also when it was before the interruption', async 
   expect(bytes(await fineTune(model, { ...ruin, validation: training }, { checkpoint }))).toBe(bytes(best));
 });
 
-it('begins anew beside a checkpoint of another training', async () => {
+it('refuses the checkpoint of another training', async () => {
   const training = await smallImages();
   const { model, ...options } = smallOptions(training);
   const checkpoint = join(folder, 'half');
   await fineTune(model, { ...options, seed: 1 }, { checkpoint });
-  const starts: number[] = [];
-  await fineTune(model, options, { checkpoint, onStart: ({ step }) => void starts.push(step) });
-  expect(starts).toEqual([0]);
+  await expect(fineTune(model, options, { checkpoint })).rejects.toThrow(
+    'The checkpoint is of a run with another model',
+  );
 });
 
 describe('Stages', () => {
@@ -87,6 +87,20 @@ describe('Stages', () => {
     expect(made).toBe(2);
     await stages.clear();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('has a checkpoint of its own for other settings', async () => {
+    const { model } = smallOptions(await smallImages(10));
+    const stages = new Stages(join(folder, 'steps'));
+    const paths: (string | undefined)[] = [];
+    const half = async (checkpoint: string | undefined) => {
+      paths.push(checkpoint);
+      throw new Error('half');
+    };
+    for (const rate of [1, 2, 1]) await expect(stages.model('a', [{ rate }], half)).rejects.toThrow('half');
+    expect(paths[0]).toBe(paths[2]);
+    expect(paths[0]).not.toBe(paths[1]);
+    expect(await stages.model('a', [], async () => model)).toBe(model);
   });
 
   it('keeps what JSON can say', async () => {

@@ -17,13 +17,16 @@ import {
   writeCheckpoint,
 } from '../train/index.ts';
 
+/** What a power cut may cost. */
+const CHECKPOINT_EVERY_MS = 3 * 60_000;
+
 export interface FineTuneOptions extends Omit<TrainerOptions, 'model'> {
   /** Whose weights come out: the epoch that did best on the validation images, or the last. 'best' where there are such. */
   readonly keep?: 'best' | 'last';
 }
 
 export interface FineTuneHooks {
-  /** A file to leave the state in after each epoch and on the signal, and to go on from where it is of the same training. */
+  /** A file to leave the state in every few minutes, after each epoch and on the signal, and to go on from where it is there. */
   readonly checkpoint?: string;
   readonly signal?: AbortSignal;
   readonly onStart?: (from: { readonly step: number; readonly steps: number }) => void;
@@ -33,7 +36,8 @@ export interface FineTuneHooks {
 
 /**
  * Trains the model for `options.epochs`; for none it comes back as it is.
- * @throws SkeinError 'cancelled' once the signal has come and the checkpoint is written; as Trainer does
+ * @throws SkeinError 'cancelled' once the signal has come and the checkpoint is written; 'invalid-argument' for a checkpoint
+ * of another training; as Trainer does
  */
 export async function fineTune(model: Model, options: FineTuneOptions, hooks: FineTuneHooks = {}): Promise<Model> {
   if (options.epochs === 0) return model;
@@ -43,7 +47,7 @@ export async function fineTune(model: Model, options: FineTuneOptions, hooks: Fi
   const bestPath = path === undefined ? undefined : bestOf(path);
   let best: Model | undefined;
   try {
-    const found = await checkpointOf(path, trainer.settings);
+    const found = await checkpointOf(path);
     await trainer.open(found);
     if (found?.progress.best !== undefined && bestPath !== undefined) best = await readModel(bestPath);
     hooks.onStart?.({ step: trainer.progress.step, steps: trainer.steps });
@@ -51,6 +55,8 @@ export async function fineTune(model: Model, options: FineTuneOptions, hooks: Fi
     const run: RunHooks = {
       ...(signal === undefined ? {} : { signal }),
       ...(onStep === undefined ? {} : { onStep }),
+      ...(path === undefined ? {} : { onCheckpoint: (state) => writeCheckpoint(path, state) }),
+      checkpointEveryMs: CHECKPOINT_EVERY_MS,
       onEpoch: async (report) => {
         const state = await trainer.checkpoint();
         if (keep === 'best' && report.best) {
@@ -83,9 +89,8 @@ function bestOf(checkpoint: string): string {
   return `${checkpoint}.best.onnx`;
 }
 
-/** What an earlier call left, if it is of this training. */
-async function checkpointOf(path: string | undefined, settings: string): Promise<Checkpoint | undefined> {
+/** What an earlier call left. */
+async function checkpointOf(path: string | undefined): Promise<Checkpoint | undefined> {
   if (path === undefined || (await stat(path).catch(() => undefined)) === undefined) return undefined;
-  const found = await readCheckpoint(path);
-  return found.settings === settings ? found : undefined;
+  return readCheckpoint(path);
 }

@@ -60,8 +60,10 @@ export class Stages {
     if (!/^[\w.-]+$/.test(name)) throw new SkeinError('internal', `A stage cannot be called '${name}'`);
     await mkdir(this.#folder, { recursive: true });
     const base = join(this.#folder, name);
-    const [result, seal, checkpoint] = [`${base}.${suffix}`, `${base}.settings`, `${base}.checkpoint`];
     const expected = fingerprintOf(settings);
+    const [result, seal] = [`${base}.${suffix}`, `${base}.settings`];
+    // What is half done with other settings is of no use.
+    const checkpoint = `${base}.${expected.slice(0, 8)}.checkpoint`;
     const done = await readFile(seal, 'utf8').then(
       (text) => text === expected,
       () => false,
