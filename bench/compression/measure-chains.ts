@@ -1,0 +1,55 @@
+/** Measures what the chains made. */
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Meter } from '../../src/compress/index.ts';
+import { readModel } from '../../src/onnx/index.ts';
+import type { EvaluateReport } from '../../src/plan/index.ts';
+import { inRepository, runProgram } from '../processes/run-program.ts';
+import type { CompressionOptions } from './options.ts';
+import type { Chain } from './recipes.ts';
+import type { CompressionRow } from './table.ts';
+
+const SKEIN = inRepository('dist/src/cli/main.js');
+
+/** @param files of the chains, made */
+export async function measureChains(
+  files: ReadonlyMap<Chain, string>,
+  options: CompressionOptions,
+  log: (line: string) => void,
+): Promise<CompressionRow[]> {
+  const rows: CompressionRow[] = [];
+  const meter = new Meter();
+  try {
+    for (const model of new Set([...files.keys()].map((chain) => chain.model))) {
+      const chains = [...files].filter(([chain]) => chain.model === model);
+      log(`measuring ${model} …`);
+      const models = await Promise.all(chains.map(([, file]) => readModel(file)));
+      const latencies = await meter.latenciesMs(models, { rounds: options.rounds, roundMs: 200, shape: [3, 32, 32] });
+      const ofModel: Omit<CompressionRow, 'base' | 'trained'>[] = [];
+      for (const [i, [chain, file]] of chains.entries()) {
+        const report = await evaluationOf(file, options);
+        const { top1, params, macs, bytes, throughput } = report;
+        ofModel.push({ chain, top1, params, macs, bytes, throughput, latencyMs: latencies[i] as number });
+      }
+      const base = ofModel.find(({ chain }) => chain.steps.length === 0);
+      const trained = ofModel.find(({ chain }) => chain.steps.join() === 'trained');
+      if (base === undefined || trained === undefined) throw new Error(`there is nothing to hold ${model} against`);
+      rows.push(...ofModel.map((row) => ({ ...row, base, trained })));
+    }
+  } finally {
+    await meter.close();
+  }
+  return rows;
+}
+
+/** Kept beside the models: the test images are looked at once. */
+async function evaluationOf(file: string, options: CompressionOptions): Promise<EvaluateReport> {
+  const { size, mtimeMs } = await stat(file);
+  const kept = join(options.folder, `${basename(file)}.${size}-${Math.round(mtimeMs)}.json`);
+  if (!existsSync(kept)) {
+    const data = join(options.data, 'test.tar');
+    await writeFile(kept, await runProgram(process.execPath, [SKEIN, 'evaluate', file, '--data', data, '--json']));
+  }
+  return JSON.parse(await readFile(kept, 'utf8')) as EvaluateReport;
+}

@@ -1,0 +1,57 @@
+/**
+ * What the table compares. A chain is a model and the commands that it goes through, each on what the one before made, so
+ * that chains with the same beginning share it. Every model stands beside itself after the same budget of training.
+ */
+
+/** Words of `skein` without model, data and output. */
+export type Step = readonly [command: string, ...words: string[]];
+
+export interface Chain {
+  /** Of its row. */
+  readonly title: string;
+  readonly model: string;
+  /** Names of {@link STEPS}. */
+  readonly steps: readonly string[];
+  /** At least so many times fewer MACs, smaller, or faster than the model; at most so many points lost. */
+  readonly bars?: Bars;
+}
+
+export interface Bars {
+  readonly macs?: number;
+  readonly speed?: number;
+  readonly fileBytes?: number;
+  /** Points of top-1 against the model after the same training. */
+  readonly lost: number;
+}
+
+/** Epochs of training that a model's rows have, its own and those of what is made of it. */
+export const EPOCHS: Readonly<Record<string, number>> = { resnet20: 3, resnet56: 3, vgg19: 2 };
+
+const RATE = '0.01';
+const tuned = ['--rate', RATE];
+
+/** `epochs` stands for those of the model. */
+export const STEPS: Readonly<Record<string, Step>> = {
+  trained: ['train', '--epochs', 'epochs', '--rate', RATE],
+  pruned: ['prune', '--target-macs', '0.48', '--epochs', 'epochs', ...tuned],
+  factorized: ['factorize', '--target-macs', '0.32', '--epochs', 'epochs', ...tuned],
+  int8: ['quantize', '--epochs', '0'],
+  shared: ['share', '--sparsity', '0.94', '--conv-bits', '5', '--epochs', 'epochs', ...tuned],
+};
+
+export const CHAINS: readonly Chain[] = [
+  ...['resnet20', 'resnet56', 'vgg19'].flatMap((model): Chain[] => [
+    { title: model, model, steps: [] },
+    { title: 'trained on', model, steps: ['trained'] },
+  ]),
+  { title: 'pruned', model: 'resnet20', steps: ['pruned'] },
+  { title: 'int8', model: 'resnet20', steps: ['int8'] },
+  { title: 'pruned', model: 'resnet56', steps: ['pruned'], bars: { macs: 2, speed: 1.6, lost: 0.5 } },
+  { title: 'int8', model: 'resnet56', steps: ['int8'], bars: { speed: 1.5, lost: 0.3 } },
+  { title: 'pruned, int8', model: 'resnet56', steps: ['pruned', 'int8'] },
+  { title: 'pruned', model: 'vgg19', steps: ['pruned'] },
+  { title: 'factorized', model: 'vgg19', steps: ['factorized'], bars: { macs: 3, speed: 2, lost: 0.5 } },
+  { title: 'int8', model: 'vgg19', steps: ['int8'], bars: { speed: 2.5, lost: 0.3 } },
+  { title: 'factorized, int8', model: 'vgg19', steps: ['factorized', 'int8'] },
+  { title: 'shared (.skz)', model: 'vgg19', steps: ['shared'], bars: { fileBytes: 2_000_000, lost: 0.5 } },
+];

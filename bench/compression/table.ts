@@ -1,0 +1,85 @@
+/** The table of the compressions, for a terminal and as Markdown. */
+import { bytes, count, formatTable, percent } from '../../src/cli/table.ts';
+import type { Chain } from './recipes.ts';
+
+export interface Figures {
+  readonly chain: Chain;
+  /** Fraction of 1. */
+  readonly top1: number;
+  readonly params: number;
+  readonly macs: number;
+  readonly bytes: number;
+  readonly latencyMs: number;
+  /** Images a second. */
+  readonly throughput: number;
+}
+
+export interface CompressionRow extends Figures {
+  /** The model as it was. */
+  readonly base: Figures;
+  /** The model after the same budget of training. */
+  readonly trained: Figures;
+}
+
+const TITLES = [
+  'model',
+  'what',
+  'top-1',
+  'against trained on',
+  'parameters',
+  'MACs',
+  'file',
+  'one image',
+  'images/s',
+  'bar',
+  'met',
+];
+
+export function compressionText(rows: readonly CompressionRow[]): string {
+  return formatTable(
+    TITLES.map((title, i) => ({ title, align: i > 1 && i < 9 ? ('right' as const) : ('left' as const) })),
+    rows.map(cells),
+  );
+}
+
+export function compressionMarkdown(rows: readonly CompressionRow[]): string {
+  const line = (values: readonly string[]) => `| ${values.join(' | ')} |`;
+  return [line(TITLES), line(TITLES.map(() => '---')), ...rows.map((row) => line(cells(row)))].join('\n');
+}
+
+function cells(row: CompressionRow): string[] {
+  const { chain, top1, params, macs, bytes: size, latencyMs, throughput, base } = row;
+  const isBase = chain.steps.length === 0;
+  const times = (before: number, after: number) => (isBase ? '' : ` (${(before / after).toFixed(2)}×)`);
+  const points = pointsOf(row);
+  return [
+    chain.model,
+    isBase ? 'as it is' : chain.title,
+    percent(top1, 2),
+    isBase || chain.title === 'trained on' ? '' : `${points > 0 ? '+' : ''}${points.toFixed(2)}`,
+    `${count(params)}${times(base.params, params)}`,
+    `${count(macs)}${times(base.macs, macs)}`,
+    `${bytes(size)}${times(base.bytes, size)}`,
+    `${latencyMs.toFixed(3)} ms${times(base.latencyMs, latencyMs)}`,
+    `${Math.round(throughput)}`,
+    ...barCells(row),
+  ];
+}
+
+/** Of top-1, against the model after the same training. */
+function pointsOf({ top1, trained }: CompressionRow): number {
+  return 100 * (top1 - trained.top1);
+}
+
+function barCells(row: CompressionRow): [string, string] {
+  const { chain, base, macs, latencyMs, bytes: size } = row;
+  const { bars } = chain;
+  if (bars === undefined) return ['', ''];
+  const checks: [string, boolean][] = [];
+  if (bars.macs !== undefined) checks.push([`MACs ≥ ${bars.macs}×`, base.macs / macs >= bars.macs]);
+  if (bars.speed !== undefined) checks.push([`one image ≥ ${bars.speed}×`, base.latencyMs / latencyMs >= bars.speed]);
+  if (bars.fileBytes !== undefined) checks.push([`file ≤ ${bars.fileBytes / 1e6} MB`, size <= bars.fileBytes]);
+  checks.push([`≤ ${bars.lost} lost`, pointsOf(row) >= -bars.lost]);
+  const missed = checks.filter(([, met]) => !met).map(([bar]) => bar);
+  return [checks.map(([bar]) => bar).join(', '), missed.length === 0 ? 'yes' : `NO: ${missed.join(', ')}`];
+}
