@@ -1,6 +1,10 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkGradient } from '../../../test/check-gradient.ts';
+import { expectClose } from '../../../test/expect-close.ts';
+import { gradientAt } from '../../../test/gradient-at.ts';
 import { Random } from '../../base/index.ts';
+import { GraphBuilder } from '../../ops/index.ts';
+import { gradientModel } from '../gradient-model.ts';
 
 const upTo = (random: Random, high: number, low = 1) => low + random.integer(high - low + 1);
 
@@ -44,6 +48,32 @@ describe('LayerNormalization and RMSNormalization', () => {
         seed,
       });
     }
+  });
+});
+
+describe('LayerNormalization in float32', () => {
+  it('by the statistics that the operator gives, on large means, too', async () => {
+    for (const [seed, mean] of [0, 20].entries()) {
+      await checkGradient({
+        opType: 'LayerNormalization',
+        inputs: [[3, 4, 6], [6], [6]],
+        attributes: { axis: -1, epsilon: 0.01 },
+        draw: (r, input) => r.normal() + (input === 0 ? mean : 0),
+        symbolicBatch: [0],
+        ...BENDING,
+        seed,
+      });
+    }
+  });
+
+  it('computes no statistics again', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['batch', 5, 8]);
+    const y = b.op('LayerNormalization', [x, b.parameter('scale', [8], 1), b.parameter('shift', [8], 0)]);
+    b.output('y', y);
+    const { nodes } = gradientModel(b.build(), { loss: 'mse', inputs: true }).graph;
+    expect(nodes.filter(({ opType }) => opType === 'Sqrt' || opType === 'Reciprocal')).toEqual([]);
+    expect(nodes.find(({ opType }) => opType === 'LayerNormalization')?.outputs).toHaveLength(3);
   });
 });
 
@@ -100,6 +130,16 @@ it('MeanVarianceNormalization over the axes given or over all but the channels',
       ...BENDING,
     });
   }
+});
+
+it('MeanVarianceNormalization of a map of one value has a finite slope: (dy − mean(dy)) / 10⁻⁹', async () => {
+  const point = { inputs: [{ dims: [1, 1, 1, 4], values: [3, 3, 3, 3] }], dtype: 'float32', dy: [1, 2, 3, 6] } as const;
+  const [dx = []] = await gradientAt(point, (b, x) => b.op('MeanVarianceNormalization', x));
+  expectClose(
+    dx.map((value) => value * 1e-9),
+    [-2, -1, 0, 3],
+    1e-6,
+  );
 });
 
 it('LpNormalization of order 1 and 2', async () => {

@@ -24,6 +24,12 @@ function normalised(t: Terms, x: string, axes: readonly number[], epsilon: numbe
   return { value: t.mul(centred, inverse), inverse, axes, centred: centre };
 }
 
+/** x normalised by the statistics that the node itself can give, so that x is gone through for them once only. */
+function normalisedByNode({ t, node, x }: GradientContext, axes: readonly number[]): Normalised {
+  const [mean, inverse] = [t.writer.output(node, 1), t.writer.output(node, 2)];
+  return { value: t.mul(t.sub(x(0), mean), inverse), inverse, axes, centred: true };
+}
+
 /** The gradient by x from that by the normalised values. */
 function throughNormalised(t: Terms, { value, inverse, axes, centred }: Normalised, dn: string): string {
   const along = t.mul(value, t.reduceMean(t.mul(dn, value), axes));
@@ -46,10 +52,18 @@ const trailing =
     if (g.optionalDy(1) !== undefined || g.optionalDy(2) !== undefined) {
       t.refuse('the loss depends on its mean or deviation');
     }
-    const n = normalised(t, g.x(0), trailingAxes(g), op.float('epsilon', 1e-5), centre);
+    let known: Normalised | undefined;
+    const n = () => {
+      // ONNX Runtime gives the statistics in float32, whatever x is of.
+      known ??=
+        centre && t.dtype(g.x(0)) === 'float32'
+          ? normalisedByNode(g, trailingAxes(g))
+          : normalised(t, g.x(0), trailingAxes(g), op.float('epsilon', 1e-5), centre);
+      return known;
+    };
     return g.each(
-      () => throughNormalised(t, n, t.mul(dy, g.x(1))),
-      () => t.unbroadcast(t.mul(dy, n.value), g.x(1)),
+      () => throughNormalised(t, n(), t.mul(dy, g.x(1))),
+      () => t.unbroadcast(t.mul(dy, n().value), g.x(1)),
       () => t.unbroadcast(dy, g.x(2)),
     );
   };
@@ -103,12 +117,18 @@ function back(t: Terms, value: string, like: string): string {
   );
 }
 
-/** y = (x − mean)/σ over `axes`; ONNX Runtime adds 1e-9 to the deviation. */
+/**
+ * y = (x − mean)/(σ + 10⁻⁹) over `axes`, as the function of the operator has it: a map of one value has the slope 10⁹ of the
+ * formula rather than 0/0.
+ */
 const meanVariance: GradientRule = (g) => {
   const { t, dy, op } = g;
-  const rank = t.rank(g.x(0));
-  const axes = (op.ints('axes') ?? [0, 2, 3]).map((axis) => op.axisOf(axis, rank));
-  return [throughNormalised(t, normalised(t, g.x(0), axes, 0), dy)];
+  const x = g.x(0);
+  const axes = (op.ints('axes') ?? [0, 2, 3]).map((axis) => op.axisOf(axis, t.rank(x)));
+  const centred = t.sub(x, t.reduceMean(x, axes));
+  const deviation = t.op('Sqrt', [t.reduceMean(t.mul(centred, centred), axes)]);
+  const inverse = t.op('Reciprocal', [t.add(deviation, t.scalar(1e-9, x))]);
+  return [throughNormalised(t, { value: t.mul(centred, inverse), inverse, axes, centred: true }, dy)];
 };
 
 /** y = x/‖x‖ₚ along an axis: dx = (dy − ∂‖x‖ₚ · Σ dy·y)/‖x‖ₚ; 0 where the norm is. */
