@@ -65,6 +65,12 @@ describe('against central differences', () => {
     });
   });
 
+  it('Sigmoid where it hardly rises any more: slopes of 10⁻⁸ to 10⁻⁷', async () => {
+    // Below 0 ONNX Runtime has 1 − 1/(1 + eˣ), a few digits fewer.
+    const draw = (random: Random) => random.uniform(-19, -16);
+    await checkGradient({ opType: 'Sigmoid', inputs: [[4, 6]], draw, tolerance: 1e-3 });
+  });
+
   it('PRelu, its slope broadcast', async () => {
     for (const slope of [[3, 1, 1], [1], [], [2, 3, 4, 5], [5], [4, 1]]) {
       const draw = (random: Random, input: number) => (input === 0 ? awayFrom(0)(random) : random.uniform(0.1, 0.5));
