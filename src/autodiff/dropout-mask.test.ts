@@ -62,6 +62,28 @@ describe('the mask of dropout', () => {
     for (const [a, b, shift] of pairs) expect(Math.abs(both(a, b, shift) - 0.25)).toBeLessThan(bound(0.25));
   });
 
+  it.each(['by the step', "by ONNX Runtime's generator"])('is another one in each layer, %s', async (how) => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['rows', 100]);
+    const layers = [b.dropout(x, 0.5), b.dropout(x, 0.5), b.dropout(b.relu(x), 0.5)];
+    for (const [i, layer] of layers.entries()) b.output(`layer${i}`, layer);
+    const byStep = how === 'by the step';
+    const { writer } = trainingMode(b.build(), byStep ? { stepInput: 'step' } : {});
+    const model = writer.build(new Map(layers.map((_, i) => [`layer${i}`, `layer${i}`])));
+    const outputs = await runModel(model, {
+      x: feed('float32', new Float32Array(SIZE).fill(1), [SIZE / 100, 100]),
+      ...(byStep ? { step: feed('float32', Float32Array.of(1), []) } : {}),
+    });
+    const [first, second, third] = layers.map((_, i) => outputs[`layer${i}`]?.data as Float32Array);
+    for (const [one, other] of [
+      [first, second],
+      [first, third],
+      [second, third],
+    ]) {
+      expect(Math.abs(both(one as Float32Array, other as Float32Array) - 0.25)).toBeLessThan(bound(0.25));
+    }
+  });
+
   it('is the same one at the same step', async () => {
     const [first, , again] = await masks(dropout(0.3), [4, 5, 4]);
     expect(again).toEqual(first);
