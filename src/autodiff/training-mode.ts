@@ -54,7 +54,7 @@ export function trainingMode(model: Model, options: TrainingModeOptions = {}): T
     } else if (opType === 'Dropout' && stepInput !== undefined) {
       step ??= writer.input(stepInput, 'float32', []);
       writeDropout(writer, node, step, seedOf(seed, i));
-    } else if (opType === 'Dropout') writer.append(activeDropout(writer, node, seed + i));
+    } else if (opType === 'Dropout') writer.append(activeDropout(writer, node, seedOf(seed, i)));
     else writer.append(node);
   }
   return { writer, rules, running, leastBatch };
