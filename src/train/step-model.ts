@@ -61,6 +61,8 @@ export interface StepModel {
   readonly state: readonly StateVector[];
   /** How many classes the scores tell apart: two where there is one score. */
   readonly classes: number;
+  /** The smallest batch that batch normalisation can be trained with. */
+  readonly leastBatch: number;
   /** The scalar inputs at step `step`, from 1. */
   readonly scalarsAt: (step: number, rate: number) => Readonly<Record<string, number>>;
 }
@@ -87,7 +89,7 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
   const vectors = withVectorInput(model, PARAMETERS, parameters);
   const { statistics, unpacked } = withStatistics(vectors, options);
   const { seed = 0, frozen } = options;
-  const { writer, rules, running } = trainingMode(unpacked, {
+  const { writer, rules, running, leastBatch } = trainingMode(unpacked, {
     seed,
     stepInput: STEP_INPUT,
     ...(frozen === undefined ? {} : { frozen }),
@@ -119,6 +121,7 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
     statistics,
     state: [...next.keys()].map((name) => ({ name, size: size(name) })),
     classes,
+    leastBatch,
     scalarsAt: (step, rate) => ({
       [RATE_INPUT]: rate,
       ...optimizerScalars(options.optimizer, step),

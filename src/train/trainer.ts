@@ -14,7 +14,9 @@ import {
 } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
+import { liftWeights } from '../ops/index.ts';
 import { type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
+import { checkBatch } from './batch-size.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
@@ -57,7 +59,7 @@ export class Trainer {
 
   /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
   constructor(given: TrainerOptions) {
-    const options = { ...given, model: withDynamicBatch(given.model) };
+    const options = { ...given, model: withDynamicBatch(liftWeights(given.model)) };
     this.#options = options;
     this.#input = inputOf(options.model);
     this.#step = buildStepModel(options.model, options);
@@ -82,6 +84,7 @@ export class Trainer {
     }
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
     this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
+    checkBatch(this.#step.leastBatch, batch, this.#sampler.size);
     this.steps = this.stepsPerEpoch * epochs;
     this.#rates = learningRates({
       kind: options.schedule,
