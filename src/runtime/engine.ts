@@ -39,7 +39,8 @@ export interface LoadedModel {
    * Runs the model once. `makeFeeds` is called when a thread is free (again if that thread dies); the buffers of what it
    * returns move to the thread and come back into the engine's pool: take them from the pool it is given.
    * @param onStart called when the thread is done with what it was given before
-   * @throws SkeinError 'invalid-argument' for feeds that do not fit the model's inputs, 'unavailable' if the thread died twice
+   * @throws SkeinError 'invalid-argument' for feeds that do not fit the model's inputs, 'internal' if one of its nodes
+   * fails, 'unavailable' if the thread died twice
    */
   run(makeFeeds: (buffers: BufferPool) => NamedTensors, onStart?: () => void): Promise<RunResult>;
   /** Frees the sessions, once what was already asked of them is answered. */
@@ -95,7 +96,7 @@ export class Engine {
   /**
    * Loads a model on every thread.
    * @param model a path (needed for models with external data), or the bytes of the file
-   * @throws SkeinError 'corrupt' if ONNX Runtime cannot load it
+   * @throws SkeinError 'corrupt' if ONNX Runtime cannot load it, 'unsupported' if the device is not there
    */
   async load(model: string | Uint8Array): Promise<LoadedModel> {
     return this.#load(model, { threads: this.threads, device: this.device, optimization: 'all' });

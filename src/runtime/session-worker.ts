@@ -6,7 +6,7 @@ import { threadId } from 'node:worker_threads';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
 import { DTYPES, type DType } from '../tensor/index.ts';
-import type { SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
+import type { Device, SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
 import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';
 
 // ONNX Runtime writes coloured lines to standard error, past any log. What is an error is thrown, too; the rest is
@@ -50,13 +50,9 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       options.profileFilePrefix = `${settings.profilePrefix}-${threadId}`;
     }
     try {
-      session =
-        typeof model === 'string'
-          ? await InferenceSession.create(model, options)
-          : // It takes no shared memory; the copy is freed once the session holds its own.
-            await InferenceSession.create(Uint8Array.from(model), options);
+      session = await create(model, options);
     } catch (error) {
-      throw new SkeinError('corrupt', `ONNX Runtime cannot load the model: ${messageOf(error)}`, { cause: error });
+      throw await loadError(error, model, settings.device);
     }
     sessions.set(id, { session, profiled: settings.profilePrefix !== undefined });
   }
@@ -67,6 +63,38 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       outputs: session.outputMetadata.map(tensorInfo),
     },
   };
+}
+
+function create(model: string | Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
+  // It takes no shared memory; the copy is freed once the session holds its own.
+  return typeof model === 'string'
+    ? InferenceSession.create(model, options)
+    : InferenceSession.create(Uint8Array.from(model), options);
+}
+
+/** A device that is not there and a model that is no good fail alike; on the CPU only the model can be at fault. */
+async function loadError(error: unknown, model: string | Uint8Array, device: Device): Promise<SkeinError> {
+  const ofModel = new SkeinError('corrupt', `ONNX Runtime cannot load the model: ${messageOf(error)}`, {
+    cause: error,
+  });
+  if (device === 'cpu') return ofModel;
+  try {
+    await (await create(model, { executionProviders: ['cpu'], logSeverityLevel: FATAL })).release();
+  } catch {
+    return ofModel;
+  }
+  const why = `ONNX Runtime cannot use the device '${device}': ${messageOf(error)}; take the device cpu`;
+  return new SkeinError('unsupported', why, { cause: error });
+}
+
+/** How ONNX Runtime begins what it says of a node that failed; what it says of inputs comes before any node runs. */
+const NODE_FAILED = 'Non-zero status code returned while running';
+
+function runError(error: unknown): SkeinError {
+  const message = messageOf(error);
+  return message.includes(NODE_FAILED)
+    ? new SkeinError('internal', `ONNX Runtime failed: ${message}`, { cause: error })
+    : new SkeinError('invalid-argument', `ONNX Runtime refused the inputs: ${message}`, { cause: error });
 }
 
 function tensorInfo(metadata: InferenceSession.ValueMetadata): TensorInfo {
@@ -105,7 +133,7 @@ async function run(
   try {
     results = await session.run(inputs);
   } catch (error) {
-    throw new SkeinError('invalid-argument', `ONNX Runtime refused the inputs: ${messageOf(error)}`, { cause: error });
+    throw runError(error);
   }
   const computeMs = performance.now() - start;
   const outputs: Record<string, TensorData> = {};

@@ -81,4 +81,37 @@ describe('StateEngine', () => {
     await expect(model.run(wrong)).rejects.toMatchObject({ code: 'invalid-argument' });
     expect((await add(1)).outputs.sum?.data).toEqual(Float32Array.of(4));
   });
+
+  it('tells a node that fails from inputs that are refused', async () => {
+    const b = new GraphBuilder();
+    b.output('y', b.reshape(b.input('x', 'float32', ['n']), [2, 2]));
+    const engine = new StateEngine({ threads: 1 });
+    engines.push(engine);
+    const model = await engine.load(serializeModel(b.build()));
+    const run = (size: number) =>
+      model.run({ x: { dtype: 'float32', dims: [size], data: new Float32Array(size) } }).catch((error) => error);
+    expect(await run(4)).toMatchObject({ outputs: { y: { dims: [2, 2] } } });
+    expect(await run(3)).toMatchObject({
+      code: 'internal',
+      message: expect.stringMatching(/^ONNX Runtime failed: .*Reshape/),
+    });
+    const missing = await model.run({}).catch((error) => error);
+    expect(missing).toMatchObject({ code: 'invalid-argument' });
+  });
+
+  it('tells a device that is not there from a model that is no good', async () => {
+    const b = new GraphBuilder();
+    b.output('y', b.relu(b.input('x', 'float32', ['n'])));
+    const cuda = new StateEngine({ threads: 1, device: 'cuda' });
+    engines.push(cuda);
+    const loaded = await cuda.load(serializeModel(b.build())).catch((error) => error);
+    // Where there is one it loads.
+    if (loaded instanceof Error) {
+      expect(loaded).toMatchObject({
+        code: 'unsupported',
+        message: expect.stringMatching(/^ONNX Runtime cannot use the device 'cuda': .*; take the device cpu$/),
+      });
+    }
+    await expect(cuda.load(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'corrupt' });
+  });
 });

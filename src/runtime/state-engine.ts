@@ -31,8 +31,8 @@ export interface StateModel {
    * Runs the model once. Inputs that are not fed are the kept values of their names. The buffers of the feeds move to the
    * thread.
    * @param keep outputs that are kept, by the name under which they are: `{ weights: 'next.weights' }`
-   * @throws SkeinError 'invalid-argument' if ONNX Runtime refuses the inputs, 'unavailable' if the thread died, and with it
-   * all that was kept
+   * @throws SkeinError 'invalid-argument' if ONNX Runtime refuses the inputs, 'internal' if one of the model's nodes fails,
+   * 'unavailable' if the thread died, and with it all that was kept
    */
   run(feeds: NamedTensors, keep?: Readonly<Record<string, string>>): Promise<StateRun>;
 }
@@ -58,7 +58,7 @@ export class StateEngine {
     });
   }
 
-  /** @throws SkeinError 'corrupt' if ONNX Runtime cannot load the model */
+  /** @throws SkeinError 'corrupt' if ONNX Runtime cannot load the model, 'unsupported' if the device is not there */
   async load(model: Uint8Array): Promise<StateModel> {
     const session = this.#nextSession++;
     const settings = { threads: this.threads, device: this.device, optimization: 'all' } as const;
