@@ -51,8 +51,7 @@ export async function makeFolder(path: string): Promise<string[]> {
   } catch (error) {
     await removeFolders(made);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw writeError(path, error);
-    const why = 'no folder can be made there: choose another place';
-    throw new SkeinError('invalid-argument', `Cannot write '${path}': ${why}`, { cause: error });
+    throw nothingThere('no folder', path, error);
   }
 }
 
@@ -76,11 +75,19 @@ export async function checkWritable(path: string, sizeBytes = 0): Promise<void> 
       );
     }
   } catch (error) {
+    // The folder is there; /proc says this of every file.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw nothingThere('no file', path, error);
     throw writeError(path, error);
   } finally {
     await rm(probe, { force: true }).catch(() => {});
     await removeFolders(made);
   }
+}
+
+function nothingThere(what: string, path: string, cause: unknown): SkeinError {
+  return new SkeinError('invalid-argument', `Cannot write '${path}': ${what} can be made there: choose another place`, {
+    cause,
+  });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -163,6 +163,19 @@ describe('broken images', () => {
     await expect(decodeImage(bytes)).rejects.toMatchObject(refused);
   });
 
+  it('says once what is wrong with a JPEG that is cut off', async () => {
+    const large = await asSharp(picture(400, 400), 400, 400).jpeg({ quality: 85 }).toBuffer();
+    const message = (share: number) =>
+      decodeImage(large.subarray(0, large.length * share)).then(
+        () => 'decoded',
+        (error: Error) => error.message,
+      );
+    expect(await message(0.02)).toMatch(/premature end of JPEG image/);
+    for (const share of [0.02, 0.5]) {
+      expect((await message(share)).match(/premature end of JPEG image/g), `${share}`).toHaveLength(1);
+    }
+  });
+
   it('refuses an image that is cut off, and reads the next one', async () => {
     for (const part of [0.3, 0.6, 0.9]) {
       await expect(decodeImage(jpeg.subarray(0, jpeg.length * part))).rejects.toMatchObject(refused);

@@ -101,7 +101,7 @@ async function raw(image: Sharp): Promise<{ data: Uint8Array; info: { width: num
     if (info.channels !== 3) throw new Error(`expected three channels, received ${info.channels}`);
     return { data, info };
   } catch (error) {
-    throw cannotDecode(messageOf(error), error);
+    throw cannotDecode(saidOnce(error), error);
   }
 }
 
@@ -143,6 +143,12 @@ function toInterleavedRgb(planes: Uint8Array, channels: number, plane: number): 
     for (let i = 0; i < plane; i++) rgb[i * 3 + c] = planes[start + i] as number;
   }
   return rgb;
+}
+
+/** sharp gives all that libvips said, line by line, the same again and again where it tried several times. */
+function saidOnce(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n').map((line) => line.trim());
+  return messageOf(lines.filter((line, i) => !lines.slice(0, i).some((said) => said.endsWith(line))).join('; '));
 }
 
 function cannotDecode(reason: string, cause?: unknown): SkeinError {

@@ -64,7 +64,7 @@ export async function* trainingBatches(
 ): AsyncGenerator<TrainingBatch, void, undefined> {
   const { batch, epoch, seed = 0, augmentation = {}, from = 0 } = options;
   checkPreprocessing(pre);
-  checkAugmentation(augmentation);
+  checkAugmentation(augmentation, pre.shape);
   checkWhole('batch', batch, 1);
   checkWhole('epoch', epoch, 0);
   checkWhole('from', from, 0);

@@ -10,6 +10,8 @@ export interface Family<Key extends string = string> {
   readonly sizes: Readonly<Record<string, Readonly<Partial<Record<Key, number>>>>>;
   /** Of the weights of convolutions, as in the networks that it is compared with. */
   readonly initialization: Initialization;
+  /** The highest rate of SGD with momentum 0.9 that it learns from safely; 0.1 unless told. */
+  readonly rate?: number;
   /** Adds the network to `b`: [N, C, H, W] → logits [N, classes]. */
   build(b: GraphBuilder, images: string, parameters: Readonly<Record<Key, number>>, classes: number): string;
 }

@@ -7,6 +7,8 @@ export const lenet: Family<'width'> = {
   parameters: { width: { about: 'multiplies the channels', default: 1 } },
   sizes: { lenet5: {} },
   initialization: 'kaiming-fan-in',
+  // Measured: from 0.05 on it answers the same to every image.
+  rate: 0.02,
   build(b, images, { width }, classes) {
     const padding = b.sizeOf(images, 2) < 32 || b.sizeOf(images, 3) < 32 ? 2 : 0;
     const half = { kernel: 2, stride: 2 };

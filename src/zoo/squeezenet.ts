@@ -20,6 +20,8 @@ export const squeezenet: Family<'width'> = {
   sizes: { squeezenet: {} },
   // Nothing normalises the activations, so they must keep their variance.
   initialization: 'kaiming-fan-in',
+  // Measured on CIFAR-10 at half the width: 0.1 diverges, 0.04 stays at chance, 0.02 learns.
+  rate: 0.02,
   build(b, images, { width }, classes) {
     const stride = hasSmallImages(b, images) ? 1 : 2;
     const stem = b.relu(b.conv(images, { out: scaled(64, width), kernel: 3, stride }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { costOf } from '../ops/index.ts';
-import { buildArchitecture, zooTable } from './index.ts';
+import { buildArchitecture, parseArchitecture, zooNames, zooTable } from './index.ts';
 
 /**
  * Parameters for 10 classes of 3×32×32, where not said otherwise as PyTorch counts those of an implementation:
@@ -82,6 +82,15 @@ describe('zooTable()', () => {
     // ResNeXt-56 and -110: see below.
     const rest = table.map(({ name }) => name).filter((name) => PARAMETERS[name] === undefined);
     expect(rest).toEqual(['resnext56', 'resnext110']);
+  });
+
+  it('has a rate of its own, below the usual one, for every family that normalises nothing', () => {
+    for (const name of zooNames()) {
+      const { graph } = buildArchitecture(name, { initialization: 'zeros' });
+      const normalizes = graph.nodes.some(({ opType }) => opType === 'BatchNormalization');
+      const { rate = 0.1 } = parseArchitecture(name).family;
+      expect(rate < 0.1, name).toBe(!normalizes);
+    }
   });
 
   it('says which parameters can still be given', () => {

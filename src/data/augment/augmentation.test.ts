@@ -119,16 +119,24 @@ describe('AutoAugment', () => {
 });
 
 describe('checkAugmentation()', () => {
+  const CIFAR: ImageShape = [3, 32, 32];
+
   it('takes what is in range', () => {
-    checkAugmentation({ crop: 4, flip: true, autoAugment: true, jitter: { brightness: 2, hue: 0.5 }, cutout: 16 });
+    checkAugmentation(
+      { crop: 4, flip: true, autoAugment: true, jitter: { brightness: 2, hue: 0.5 }, cutout: 16 },
+      CIFAR,
+    );
+    checkAugmentation({ crop: 16, cutout: 16 }, [3, 16, 40]);
   });
 
   it.each<[Augmentation, string]>([
-    [{ crop: -1 }, 'for crop a whole number of pixels from 0, received -1'],
-    [{ cutout: 1.5 }, 'for cutout a whole number of pixels from 0, received 1.5'],
+    [{ crop: -1 }, 'for crop a whole number of pixels from 0 to 32, the side of the images, received -1'],
+    [{ cutout: 1.5 }, 'for cutout a whole number of pixels from 0 to 32, the side of the images, received 1.5'],
+    [{ crop: 33 }, 'for crop a whole number of pixels from 0 to 32, the side of the images, received 33'],
+    [{ cutout: 64 }, 'for cutout a whole number of pixels from 0 to 32, the side of the images, received 64'],
     [{ jitter: { hue: 0.6 } }, 'for jitter hue a number from 0 to 0.5, received 0.6'],
     [{ jitter: { contrast: Number.NaN } }, 'for jitter contrast a number from 0, received NaN'],
   ])('refuses %j', (augmentation, message) => {
-    expect(() => checkAugmentation(augmentation)).toThrow(message);
+    expect(() => checkAugmentation(augmentation, CIFAR)).toThrow(message);
   });
 });

@@ -21,12 +21,17 @@ export interface Augmentation {
   readonly cutout?: number;
 }
 
-/** @throws {SkeinError} 'invalid-argument' where a size or a reach is none */
-export function checkAugmentation({ crop = 0, jitter = {}, cutout = 0 }: Augmentation): void {
+/**
+ * @param shape of the images
+ * @throws {SkeinError} 'invalid-argument' where a size or a reach is none, or larger than the image
+ */
+export function checkAugmentation({ crop = 0, jitter = {}, cutout = 0 }: Augmentation, shape: ImageShape): void {
+  const side = Math.min(shape[1], shape[2]);
   const refuse = (what: string, expected: string, received: number) =>
     new SkeinError('invalid-argument', `Augmentation: expected for ${what} ${expected}, received ${received}`);
   for (const [what, pixels] of Object.entries({ crop, cutout })) {
-    if (!Number.isInteger(pixels) || pixels < 0) throw refuse(what, 'a whole number of pixels from 0', pixels);
+    if (Number.isInteger(pixels) && pixels >= 0 && pixels <= side) continue;
+    throw refuse(what, `a whole number of pixels from 0 to ${side}, the side of the images`, pixels);
   }
   for (const [what, reach] of Object.entries(jitter)) {
     const most = what === 'hue' ? 0.5 : Number.MAX_VALUE;
