@@ -170,6 +170,12 @@ export function writeObjective(
       `Cannot train the model: its first output must be float32 [batch, classes], received '${scores}' ${t.dtype(scores)} ${formatShape(dims)}`,
     );
   }
+  if (classes === 1 && options.loss === 'cross-entropy') {
+    throw new SkeinError(
+      'invalid-argument',
+      'Cannot train the model: cross-entropy needs a score for each class, it has a single one: take bce',
+    );
+  }
   return t.writer.scope(LOSS_OUTPUT, () => {
     // One score tells two classes apart.
     const told = Math.max(classes, 2);

@@ -176,6 +176,43 @@ describe('Trainer', () => {
     expect((await train({ epochs: 2 }, await train())).progress).toMatchObject({ epoch: 2, step: 10 });
   });
 
+  it('is done where the signal comes in the last step of all', async () => {
+    const trainer = new Trainer({ ...smallOptions(images), epochs: 1 });
+    const stop = new AbortController();
+    const epochs: number[] = [];
+    await trainer.open();
+    const done = await trainer.run({
+      signal: stop.signal,
+      onStep: ({ step }) => void (step === 5 && stop.abort()),
+      onEpoch: ({ epoch }) => void epochs.push(epoch),
+    });
+    expect({ done, epochs, progress: trainer.progress }).toMatchObject({
+      done: true,
+      epochs: [1],
+      progress: { epoch: 1 },
+    });
+    await trainer.close();
+  });
+
+  it('judges held-out images by the plain loss, whatever it trains with', async () => {
+    const classWeights = [0.1, 5, 1, 1, 1, 1, 1, 1, 1, 1];
+    const trainer = new Trainer({ ...smallOptions(images), labelSmoothing: 0.4, classWeights });
+    await trainer.open();
+    const { loss } = await trainer.evaluate(images);
+    await trainer.close();
+    // -log softmax of the right class, mean over the images.
+    let sum = 0;
+    for await (const { data, labels, count } of images.batches(smallOptions(images).preprocessing, 50)) {
+      const outputs = await runModel(smallNetwork(), { input: feed('float32', data, [count, 3, 8, 8]) });
+      const logits = outputs.logits?.data as Float32Array;
+      for (let i = 0; i < count; i++) {
+        const row = [...logits.subarray(10 * i, 10 * i + 10)];
+        sum += Math.log(row.reduce((total, each) => total + Math.exp(each), 0)) - (row[labels[i] as number] as number);
+      }
+    }
+    expect(loss).toBeCloseTo(sum / 50, 5);
+  });
+
   it('stops where the loss is no number any more, and says at which step and rate', async () => {
     const error = await train({ rate: 1e30, schedule: 'constant' }).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(DivergenceError);
@@ -224,6 +261,8 @@ describe('Trainer', () => {
     ['a warm-up as long as the training', { warmupEpochs: 2 }, 'shorter than the 2 epochs of training, received 2'],
     ['smoothing of another loss', { loss: 'mse', labelSmoothing: 0.1 }, 'Label smoothing is of the loss cross-entropy'],
     ['weights of other classes', { classWeights: [1, 2] }, 'a weight for each of the 10 classes, received 2'],
+    ['weights of 0', { classWeights: Array(10).fill(0) }, 'must be above 0 for some class that the images'],
+    ['a crop larger than the images', { augmentation: { crop: 9 } }, 'for crop a whole number of pixels from 0 to 8'],
     ['weights below 0', { classWeights: [1, 2, 3, 4, 5, 6, 7, 8, 9, -1] }, 'must be numbers from 0, received -1'],
   ])('refuses %s', (_, more, message) => {
     expect(() => new Trainer({ ...smallOptions(images), ...more })).toThrow(message);

@@ -6,6 +6,7 @@ import { SkeinError } from '../base/index.ts';
 import {
   AugmentPool,
   batchCount,
+  checkAugmentation,
   type Dataset,
   type Sampler,
   shuffledSampler,
@@ -82,6 +83,8 @@ export class Trainer {
         `The warm-up must be shorter than the ${epochs} epochs of training, received ${warmupEpochs}`,
       );
     }
+    checkAugmentation(options.augmentation ?? {}, options.preprocessing.shape);
+    checkWeights(options);
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
     this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
     checkBatch(this.#step.leastBatch, batch, this.#sampler.size);
@@ -318,6 +321,15 @@ function inputOf({ graph }: Model): string {
   if (input !== undefined && second === undefined) return input.name;
   const count = feedsOf(graph).length;
   throw new SkeinError('unsupported', `Cannot train the model: it must have one input, it has ${count}`);
+}
+
+/** A batch of weight 0 has a loss that is no number. */
+function checkWeights({ classWeights, training }: TrainerOptions): void {
+  if (classWeights === undefined || training.labels.some((label) => (classWeights[label] ?? 0) > 0)) return;
+  throw new SkeinError(
+    'invalid-argument',
+    `Class weights must be above 0 for some class that the images of '${training.source}' have, received ${classWeights}`,
+  );
 }
 
 function vectorOf(data: Float32Array): TensorData {

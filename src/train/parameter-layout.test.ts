@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../ops/index.ts';
+import { parameterLayout } from './parameter-layout.ts';
+
+describe('parameterLayout()', () => {
+  it('puts first what weight decay is for: tensors of more than one dimension that is more than 1', () => {
+    const b = new GraphBuilder();
+    let y = b.input('x', 'float32', ['batch', 3, 8, 8]);
+    // A vector with ones around it is a bias or a slope, as exporters write them.
+    y = b.op('PRelu', [y, b.parameter('slopes', [3, 1, 1], 0.25)]);
+    y = b.op('Conv', [y, b.parameter('conv', [4, 3, 1, 1], 1)], { kernel_shape: [1, 1] });
+    y = b.op('Conv', [y, b.parameter('depthwise', [4, 1, 3, 3], 1)], { kernel_shape: [3, 3], group: 4 });
+    y = b.op('Mul', [y, b.parameter('scales', [1, 4, 1, 1], 1)]);
+    y = b.op('MatMul', [b.flatten(b.globalAveragePool(y)), b.parameter('linear', [4, 10], 1)]);
+    b.output('logits', b.op('Add', [y, b.parameter('bias', [1, 10], 0)]));
+    const { slots, decayed, size } = parameterLayout(b.build().graph);
+    expect(slots.filter(({ offset }) => offset < decayed).map(({ name }) => name)).toEqual([
+      'conv',
+      'depthwise',
+      'linear',
+    ]);
+    expect(slots.filter(({ offset }) => offset >= decayed).map(({ name }) => name)).toEqual([
+      'slopes',
+      'scales',
+      'bias',
+    ]);
+    expect([decayed, size]).toEqual([4 * 3 + 4 * 9 + 4 * 10, 4 * 3 + 4 * 9 + 4 * 10 + 3 + 4 + 10]);
+  });
+});
