@@ -1,9 +1,11 @@
 /** `skein train` and `skein gradient` as processes of their own: what they write, print, and end with. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../src/graph/index.ts';
@@ -75,6 +77,10 @@ describe('skein train', () => {
       epoch: 1,
       images: 100,
       rate: 0.02,
+      weightDecay: 5e-4,
+      momentum: 0.9,
+      threads: 1,
+      keep: 'best',
     });
     expect(graph.inputs[0]?.type?.dims?.[0]).toBeTypeOf('string');
 
@@ -120,6 +126,149 @@ describe('skein train', () => {
     expect(await readFile(join(folder, 'broken.onnx'))).toEqual(await readFile(join(folder, 'whole.onnx')));
     const epochs = (await readFile(join(folder, 'broken.log.jsonl'), 'utf8')).trim().split('\n');
     expect(epochs.map((line) => JSON.parse(line).epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('loses little where it is killed in the middle of an epoch', async () => {
+    const words = ['train', 'lenet5', '--data', 'shapes', '--limit', '1000', '--epochs', '1', '--batch', '8'];
+    const call = [...words, '--threads', '1', '--keep', 'last', '--checkpoint-every', '0'];
+    expect((await skein(...call, '-o', 'unbroken.onnx')).code).toBe(0);
+    const child = spawn(process.execPath, [MAIN, ...call, '-o', 'killed.onnx'], { cwd: folder, stdio: 'ignore' });
+    const ended = once(child, 'close');
+    while (!existsSync(join(folder, 'killed.checkpoint')) && child.exitCode === null) await setTimeout(5);
+    child.kill('SIGKILL');
+    await ended;
+    expect(existsSync(join(folder, 'killed.onnx'))).toBe(false);
+    expect((await skein(...call, '-o', 'killed.onnx')).stderr).toMatch(
+      /^error: 'killed\.checkpoint' is of a run that was not finished: go on with --resume, or remove it; see skein train --help\n$/,
+    );
+    const resumed = await skein(...call, '-o', 'killed.onnx', '--resume');
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/, going on in epoch 1 at batch (?!1\n)\d+\n/);
+    expect(await readFile(join(folder, 'killed.onnx'))).toEqual(await readFile(join(folder, 'unbroken.onnx')));
+  });
+
+  it('keeps the last checkpoint, from which a finished run goes on, and gives way to a new one', async () => {
+    const words = ['train', 'lenet5', ...IMAGES, '--batch', '16', '--threads', '1', '-o', 'longer.onnx', '--json'];
+    const run = async (...more: string[]) => {
+      const { code, stdout, stderr } = await skein(...words, ...more);
+      return { code, stderr, report: code === 0 ? JSON.parse(stdout) : undefined };
+    };
+    expect(await run('--epochs', '2')).toMatchObject({ code: 0, stderr: '', report: { last: { epoch: 2 } } });
+    const longer = await run('--epochs', '3', '--keep', 'both', '--resume');
+    expect(longer).toMatchObject({ code: 0, report: { last: { epoch: 3 }, outputLast: 'longer.last.onnx' } });
+    expect(longer.stderr).toBe(
+      'warning: the run was begun with 2 epochs and now has 3: from here on the rates are those of --schedule cosine over 3\n',
+    );
+    const recipe = async (file: string) =>
+      JSON.parse((await readModel(join(folder, file))).metadata.get('trained') ?? '');
+    expect(await recipe('longer.last.onnx')).toMatchObject({ epoch: 3, keep: 'last' });
+    expect(await recipe('longer.onnx')).toMatchObject({ epoch: longer.report.best.epoch, keep: 'best' });
+    // The last epoch's weights are in the checkpoint.
+    const last = await readFile(join(folder, 'longer.last.onnx'));
+    await rm(join(folder, 'longer.last.onnx'));
+    expect(await run('--epochs', '3', '--keep', 'both', '--resume')).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(join(folder, 'longer.last.onnx'))).toEqual(last);
+    expect(await run('--epochs', '2', '--resume')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error: The checkpoint is of epoch 3: [^\n]*received 2\n$/m),
+    });
+    expect(await run('--epochs', '1')).toMatchObject({ code: 0, stderr: '', report: { last: { epoch: 1 } } });
+  });
+
+  it('says so where the model is not the best epoch so far', async () => {
+    const words = ['train', 'lenet5', ...IMAGES, '--schedule', 'constant', '--threads', '1', '-o', 'switch.onnx'];
+    expect((await skein(...words, '--epochs', '1', '--keep', 'last')).code).toBe(0);
+    const { code, stderr } = await skein(...words, '--epochs', '2', '--resume');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: 'switch\.onnx' does not hold the best epoch so far, 1: kept is the best from here on\n/,
+    );
+  });
+
+  it('writes the model before the checkpoint: what comes between costs nothing but time', async () => {
+    // A folder that is not empty cannot be replaced.
+    await mkdir(join(folder, 'folder.onnx', 'full'), { recursive: true });
+    const { code, stderr } = await skein('train', 'lenet5', ...QUICK, '-o', 'folder.onnx');
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/\nerror: Cannot write 'folder\.onnx': /),
+    });
+    expect(existsSync(join(folder, 'folder.checkpoint'))).toBe(false);
+  });
+
+  it('refuses a checkpoint whose bytes have changed, and one of images that have', async () => {
+    const { default: sharp } = await import('sharp');
+    const image = (color: string) =>
+      sharp({ create: { width: 8, height: 8, channels: 3, background: color } })
+        .png({ compressionLevel: 0 })
+        .toBuffer();
+    for (const [name, color] of [
+      ['a', '#200000'],
+      ['b', '#002000'],
+    ] as const) {
+      await mkdir(join(folder, 'colors', name), { recursive: true });
+      for (let i = 0; i < 5; i++) await writeFile(join(folder, 'colors', name, `${i}.png`), await image(color));
+    }
+    const words = ['train', 'lenet5', '--data', 'colors', '--threads', '1', '-o', 'colors.onnx'];
+    expect((await skein(...words, '--epochs', '1')).code).toBe(0);
+    const resume = () => skein(...words, '--epochs', '2', '--resume');
+    const path = join(folder, 'colors.checkpoint');
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.with(bytes.length >> 1, (bytes[bytes.length >> 1] as number) ^ 4));
+    expect(await resume()).toMatchObject({
+      code: 1,
+      stderr:
+        "error: Cannot read checkpoint 'colors.checkpoint': its bytes are not those that were written; put a whole copy in its place, or remove it and begin anew\n",
+    });
+    await writeFile(path, bytes);
+    await writeFile(join(folder, 'colors', 'a', '3.png'), await image('#210000'));
+    expect(await resume()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('error: The checkpoint is of a run'),
+    });
+    await writeFile(join(folder, 'colors', 'a', '3.png'), await image('#200000'));
+    expect((await resume()).code).toBe(0);
+  });
+
+  it('learns at the rate that suits the family, and says so where it has learned nothing', async () => {
+    const words = ['train', 'lenet5', '--data', 'shapes', '--limit', '4000', '--batch', '32', '--augment', 'none'];
+    const run = (...more: string[]) => skein(...words, '--epochs', '1', '--threads', '1', '-o', 'rate.onnx', ...more);
+    const usual = await run();
+    expect(usual.stderr).toMatch(/ steps at a rate up to 0\.02, /);
+    expect(usual.stderr).not.toContain('warning');
+    const high = await run('--rate', '0.1');
+    expect(high.code).toBe(0);
+    expect(high.stderr).toMatch(
+      /\nwarning: after epoch 1 the loss, 2\.\d+, is still that of guessing, ln 10 = 2\.303, at a rate of 0\.1: if it stays there try a lower --rate, 0\.01 say, /,
+    );
+  });
+
+  it('trains a model of one score on data of two classes', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['batch', 3, 8, 8]);
+    b.output('score', b.linear(b.flatten(b.globalAveragePool(x)), { out: 1 }));
+    await writeModel(b.build(), join(folder, 'one.onnx'));
+    const { default: sharp } = await import('sharp');
+    for (const [name, background] of [
+      ['dark', '#202020'],
+      ['light', '#e0e0e0'],
+    ] as const) {
+      await mkdir(join(folder, 'shades', name), { recursive: true });
+      const png = await sharp({ create: { width: 8, height: 8, channels: 3, background } })
+        .png()
+        .toBuffer();
+      for (let i = 0; i < 10; i++) await writeFile(join(folder, 'shades', name, `${i}.png`), png);
+    }
+    const words = ['train', 'one.onnx', '--data', 'shades', '--augment', 'none', '--rate', '0.5', '--json'];
+    const { code, stdout, stderr } = await skein(...words, '--loss', 'bce', '-o', 'score.onnx');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).last.training.accuracy).toBe(1);
+    expect((await readModel(join(folder, 'score.onnx'))).metadata.get('labels')).toBe('["dark","light"]');
+    expect(await skein(...words, '--loss', 'cross-entropy', '-o', 'score.onnx')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('cross-entropy needs a score for each class, it has a single one: take bce'),
+    });
+    expect(await skein('train', 'one.onnx', ...QUICK, '--loss', 'bce', '-o', 'never.onnx')).toMatchObject({ code: 1 });
   });
 
   it('stops where the numbers are none any more, and keeps the last good checkpoint and model', async () => {
@@ -188,11 +337,16 @@ describe('skein train says in a line what is wrong', () => {
     [
       'milestones in epochs',
       ['lenet5', '--schedule', 'step', '--milestones', '30,60'],
-      1,
-      /shares of the training between 0 and 1, received 30,60; divide epochs/,
+      2,
+      /--milestones must be shares of the training between 0 and 1, received 30,60; divide epochs/,
     ],
     ['milestones of another schedule', ['lenet5', '--milestones', '0.5'], 2, /--milestones is of --schedule step/],
-    ['a warm-up that is too long', ['lenet5', '--warmup', '1'], 1, /shorter than the 1 epochs of training, received 1/],
+    [
+      'a warm-up that is too long',
+      ['lenet5', '--warmup', '1'],
+      2,
+      /--warmup must be shorter than the 1 epochs of training, received 1/,
+    ],
     [
       'a warm-up of one-cycle',
       ['lenet5', '--schedule', 'one-cycle', '--warmup', '0.5'],
@@ -213,6 +367,12 @@ describe('skein train says in a line what is wrong', () => {
       /classes of 'shapes' must be those of the model, .* expected a, b; received circle/,
     ],
     [
+      'the classes in another order',
+      ['lenet5', '--labels', SHAPES.split(',').toReversed().join(',')],
+      1,
+      /in the same order: expected triangle, star, .*; received circle/,
+    ],
+    [
       'class weights of other classes',
       ['lenet5', '--class-weights', '1,2'],
       2,
@@ -221,12 +381,45 @@ describe('skein train says in a line what is wrong', () => {
     [
       'smoothing of another loss',
       ['lenet5', '--loss', 'bce', '--label-smoothing', '0.1'],
-      1,
-      /Label smoothing is of the loss cross-entropy, received bce/,
+      2,
+      /--label-smoothing is of --loss cross-entropy, received --loss bce/,
     ],
-    ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 1, /--freeze: no initializer is called 'conv9\*'/],
+    ['weights of another loss', ['lenet5', '--loss', 'mse', '--class-weights', 'balanced'], 2, /--class-weights is of/],
+    [
+      'class weights that are all 0',
+      ['lenet5', '--class-weights', '0,0,0,0,0,0,0,0,0,0'],
+      2,
+      /--class-weights must be from 0, and some above it, received 0,0,0/,
+    ],
+    [
+      'a momentum of AdamW',
+      ['lenet5', '--optimizer', 'adamw', '--momentum', '0.9'],
+      2,
+      /--momentum is of --optimizer sgd, received --optimizer adamw/,
+    ],
+    ["Nesterov's of AdamW", ['lenet5', '--optimizer', 'adamw', '--no-nesterov'], 2, /--no-nesterov is of --optimizer/],
+    ['a crop larger than the image', ['lenet5', '--augment', 'crop=33'], 2, /for crop .* from 0 to 32, .* received 33/],
+    ['a hole larger than the image', ['lenet5', '--augment', 'cutout=40'], 2, /for cutout .* 0 to 32, .* received 40/],
+    ['means of other channels', ['lenet5', '--mean', '0.5'], 2, /mean: expected 3 numbers, received \[0\.5\]/],
+    ['deviations of 0', ['lenet5', '--std', '0,1,1'], 2, /--std .*Expected numbers above 0/],
+    ['means of other channels than a file has', ['two.onnx', '--mean', '0.5'], 1, /one input/],
+    ['means of other channels than a model has', ['weightless.onnx', '--mean', '0.5'], 2, /mean and std .* 3 numbers/],
+    [
+      'a best epoch of no held-out images',
+      ['lenet5', '--keep', 'best', '--split', 'val'],
+      2,
+      /--keep best needs held-out/,
+    ],
+    [
+      'a device that is not there',
+      ['lenet5', '--device', 'cuda'],
+      1,
+      /cannot use the device 'cuda': .*; take the device cpu/,
+    ],
+    ['a place where no file can be', ['lenet5', '-o', '/proc/a.onnx'], 1, /Cannot write '\/proc': no file can be made/],
+    ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 2, /--freeze: no initializer is called 'conv9\*'/],
     ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 are frozen/],
-    ['an unknown architecture', ['lenet6'], 1, /no architecture 'lenet6' \(did you mean 'lenet/],
+    ['an unknown architecture', ['lenet6'], 2, /no architecture 'lenet6' \(did you mean 'lenet/],
     ['an old operator set', ['old.onnx'], 1, /must use operator set 13 or newer, received 11; export it anew/],
     ['two inputs', ['two.onnx'], 1, /must have one input/],
     ['no gradient', ['rounded.onnx'], 1, /the loss depends on no parameter/],
@@ -283,7 +476,7 @@ describe('skein gradient', () => {
     [
       'an unknown initializer',
       ['net.onnx', '--loss', 'mse', '--wrt', 'conv1.wieght'],
-      1,
+      2,
       /no initializer is called 'conv1\.wieght' \(did you mean 'conv1\.weight'\?\)/,
     ],
     [

@@ -43,6 +43,16 @@ export interface Output {
   progress(label: string, total: number, options?: ProgressOptions): Progress;
 }
 
+/** Whatever `work` refuses as an invalid argument are the words of the call. @throws UsageError, and what else it throws */
+export async function asUsage<Result>(work: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SkeinError) || error.code !== 'invalid-argument') throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
+}
+
 /** Adds `--json` and `--verbose` and runs `run` with the options and an output. */
 export function withAction<Options extends OutputOptions>(
   command: Command,
@@ -115,7 +125,8 @@ export interface DataOptions {
   readonly seed: number;
 }
 
-export function withData(command: Command): Command {
+/** @param seeds what `--seed` decides */
+export function withData(command: Command, seeds = 'of the sample, and of drawn images'): Command {
   return command
     .requiredOption(
       '--data <source>',
@@ -123,7 +134,7 @@ export function withData(command: Command): Command {
     )
     .option('--split <name>', 'the part of the data to use, where it has several')
     .option('--limit <n>', 'use a sample of so many images', wholeNumber(1))
-    .option('--seed <n>', 'of the sample, and of drawn images', wholeNumber(0), 0);
+    .option('--seed <n>', seeds, wholeNumber(0), 0);
 }
 
 export interface EngineFlags {
@@ -158,7 +169,7 @@ export function withModelOptions(command: Command): Command {
     command
       .option('--labels <names>', 'class names in the order of the scores, separated by commas', list)
       .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
-      .option('--std <numbers>', 'of each channel, separated by commas', numberList),
+      .option('--std <numbers>', 'of each channel, above 0, separated by commas', deviations),
   );
 }
 
@@ -229,4 +240,10 @@ export function numberList(text: string): number[] {
     if (part === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected numbers separated by commas.');
     return value;
   });
+}
+
+function deviations(text: string): number[] {
+  const values = numberList(text);
+  if (values.every((value) => value > 0)) return values;
+  throw new InvalidArgumentError('Expected numbers above 0 separated by commas.');
 }

@@ -1,5 +1,6 @@
 /** Names picked by patterns in which `*` stands for any letters. */
-import { didYouMean, SkeinError } from '../base/index.ts';
+import { didYouMean } from '../base/index.ts';
+import { UsageError } from './command.ts';
 
 /** Whether a name fits one of the patterns. */
 export function nameFilter(patterns: readonly string[]): (name: string) => boolean {
@@ -18,15 +19,12 @@ export function nameFilter(patterns: readonly string[]): (name: string) => boole
 /**
  * The names that fit, in their own order.
  * @param option stands in messages
- * @throws SkeinError 'invalid-argument' for a pattern that none fits
+ * @throws UsageError for a pattern that none fits
  */
 export function matching(option: string, patterns: readonly string[], names: readonly string[]): string[] {
   for (const pattern of patterns) {
     if (names.some(nameFilter([pattern]))) continue;
-    throw new SkeinError(
-      'invalid-argument',
-      `${option}: no initializer is called '${pattern}'${didYouMean(pattern, names)}`,
-    );
+    throw new UsageError(`${option}: no initializer is called '${pattern}'${didYouMean(pattern, names)}`);
   }
   return names.filter(nameFilter(patterns));
 }

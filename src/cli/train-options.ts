@@ -29,7 +29,7 @@ export interface TrainFlags extends DataOptions, ModelOptions, OutputOptions {
   readonly milestones?: number[];
   readonly gamma?: number;
   readonly optimizer: 'sgd' | 'adamw';
-  readonly momentum: number;
+  readonly momentum?: number;
   readonly nesterov: boolean;
   readonly weightDecay?: number;
   readonly loss: Loss;
@@ -41,7 +41,9 @@ export interface TrainFlags extends DataOptions, ModelOptions, OutputOptions {
   readonly freeze?: string[];
   readonly augment: Augmentation;
   readonly augmentThreads: number;
-  readonly keep?: 'best' | 'last';
+  readonly keep?: 'best' | 'last' | 'both';
+  /** Minutes. */
+  readonly checkpointEvery: number;
   readonly resume?: true;
   readonly threads?: number;
   readonly device: Device;
@@ -53,17 +55,14 @@ export function trainWords(): Command {
   const command = new Command('train')
     .description('train or fine-tune a model')
     .argument('<model>', 'an .onnx file to fine-tune, or the name of an architecture: resnet20, vgg19:width=0.5, …')
-    .requiredOption(
-      '-o, --output <file>',
-      'the .onnx file to write; beside it a log, and until the end of the training a checkpoint',
-    );
-  withData(command)
+    .requiredOption('-o, --output <file>', 'the .onnx file to write; beside it a log, and a checkpoint to go on from');
+  withData(command, 'of the sample, drawn images, fresh weights, order and variation of the images, and dropout')
     .option('--val <source>', "held-out images that the best epoch is chosen by (default: the split 'val' of --data)")
     .option('--epochs <n>', 'times that every image is seen', wholeNumber(1), 10)
     .option('--batch <n>', 'images in a step', wholeNumber(1), 128)
     .option(
       '--rate <n>',
-      'the highest learning rate (default: sgd 0.1, adamw 0.001; a tenth for an .onnx file)',
+      'the highest learning rate (default: sgd 0.1, less for networks that normalise nothing, adamw 0.001; for an .onnx file sgd 0.01, adamw 0.0001)',
       numberBetween(1e-12, 1e6),
     )
     .addOption(
@@ -79,7 +78,7 @@ export function trainWords(): Command {
     )
     .option('--gamma <n>', 'of step: what is left of the rate (default: 0.1)', numberBetween(0, 1))
     .addOption(new Option('--optimizer <kind>').choices(['sgd', 'adamw']).default('sgd'))
-    .option('--momentum <n>', 'of sgd', numberBetween(0, 0.999999), 0.9)
+    .option('--momentum <n>', 'of sgd (default: 0.9)', numberBetween(0, 0.999999))
     .option('--no-nesterov', "of sgd: without Nesterov's look ahead")
     .option(
       '--weight-decay <n>',
@@ -115,11 +114,21 @@ export function trainWords(): Command {
     )
     .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
     .addOption(
-      new Option('--keep <which>', 'the epoch whose weights are written (default: best, where there is --val)').choices(
-        ['best', 'last'],
-      ),
+      new Option(
+        '--keep <which>',
+        'the epoch whose weights are written; both: the best to --output, the last to <output>.last.onnx (default: best, where there are held-out images, else last)',
+      ).choices(['best', 'last', 'both']),
     )
-    .option('--resume', 'go on from the checkpoint beside --output, with the same words')
+    .option(
+      '--checkpoint-every <minutes>',
+      'how often the state is saved inside an epoch; it always is at the end of one',
+      numberBetween(0, ANY),
+      5,
+    )
+    .option(
+      '--resume',
+      'go on from the checkpoint beside --output, with the same words; more --epochs make a run longer, a finished one too',
+    )
     .option(
       '--threads <n>',
       'threads that a step computes with (default: the usable cores)',

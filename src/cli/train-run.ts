@@ -1,8 +1,8 @@
 /** One run of `skein train`: its files, and what it says. */
-import { appendFile, rm, writeFile } from 'node:fs/promises';
-import { SkeinError, writeError } from '../base/index.ts';
-import type { Dataset } from '../data/index.ts';
-import type { Checkpoint, EpochReport, Trainer } from '../train/index.ts';
+import { appendFile, writeFile } from 'node:fs/promises';
+import { messageOf, SkeinError, writeError } from '../base/index.ts';
+import type { Checkpoint, EpochReport, Trainer, TrainerOptions } from '../train/index.ts';
+import { atChance, CHANCE_STEPS } from './at-chance.ts';
 import { CommandFailure, definedOnly, type Output } from './command.ts';
 import { percent } from './table.ts';
 import type { TrainFlags } from './train-options.ts';
@@ -10,6 +10,8 @@ import type { TrainSource } from './train-source.ts';
 
 export interface TrainFiles {
   readonly model: string;
+  /** The last epoch's, with --keep both. */
+  readonly last: string;
   readonly checkpoint: string;
   readonly log: string;
 }
@@ -17,50 +19,80 @@ export interface TrainFiles {
 /** What a run writes beside the model. @param model ends in .onnx */
 export function filesOf(model: string): TrainFiles {
   const name = model.slice(0, -'.onnx'.length);
-  return { model, checkpoint: `${name}.checkpoint`, log: `${name}.log.jsonl` };
+  return { model, last: `${name}.last.onnx`, checkpoint: `${name}.checkpoint`, log: `${name}.log.jsonl` };
 }
 
 export class TrainRun {
   readonly #trainer: Trainer;
   readonly #source: TrainSource;
-  readonly #training: Dataset;
+  readonly #options: TrainerOptions;
   readonly #flags: TrainFlags;
   readonly #output: Output;
   readonly #files: TrainFiles;
+  readonly #keep: 'best' | 'last' | 'both';
   readonly #reports: EpochReport[] = [];
+  #judged = false;
   /** What was trained, as the call names it. */
   #name = '';
   /** Whether the checkpoint's file is of this run. */
   #saved = false;
 
-  constructor(trainer: Trainer, source: TrainSource, training: Dataset, flags: TrainFlags, output: Output) {
+  constructor(trainer: Trainer, options: TrainerOptions, source: TrainSource, flags: TrainFlags, output: Output) {
     this.#trainer = trainer;
+    this.#options = options;
     this.#source = source;
-    this.#training = training;
     this.#flags = flags;
     this.#output = output;
-    const { output: model } = flags;
-    this.#files = filesOf(model);
+    this.#files = filesOf(flags.output);
+    this.#keep = flags.keep ?? (options.validation === undefined ? 'last' : 'best');
   }
 
   /** Loads the models, and what an earlier call left where that is asked for. */
   async begin(name: string): Promise<void> {
     this.#name = name;
     const { resume, epochs } = this.#flags;
-    const { readCheckpoint } = await import('../train/index.ts');
-    const checkpoint = resume ? await readCheckpoint(this.#files.checkpoint) : undefined;
+    const checkpoint = resume ? await this.#readCheckpoint() : undefined;
     await this.#trainer.open(checkpoint);
     this.#saved = checkpoint !== undefined;
     if (checkpoint === undefined) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const { epoch, batch } = this.#trainer.progress;
     const from = checkpoint === undefined ? '' : `, going on in epoch ${epoch + 1} at batch ${batch + 1}`;
-    const { size, source } = this.#training;
+    const { size, source } = this.#options.training;
     this.#output.note(
-      `${name}: ${this.#trainer.parameters} parameters to train on ${size} images of ${source}, ${epochs} epochs of ${this.#trainer.stepsPerEpoch} steps, ${this.#trainer.threads} threads${from}`,
+      `${name}: ${this.#trainer.parameters} parameters to train on ${size} images of ${source}, ${epochs} epochs of ${this.#trainer.stepsPerEpoch} steps at a rate up to ${this.#options.rate}, ${this.#trainer.threads} threads${from}`,
     );
   }
 
+  async #readCheckpoint(): Promise<Checkpoint> {
+    const { readCheckpoint } = await import('../train/index.ts');
+    const { epochs, schedule } = this.#flags;
+    const checkpoint = await readCheckpoint(this.#files.checkpoint);
+    if (checkpoint.epochs !== epochs && schedule !== 'constant') {
+      this.#output.warn(
+        `the run was begun with ${checkpoint.epochs} epochs and now has ${epochs}: from here on the rates are those of --schedule ${schedule} over ${epochs}`,
+      );
+    }
+    const { best, ...progress } = checkpoint.progress;
+    if (best === undefined || this.#keep === 'last' || (await this.#holdsBest())) return checkpoint;
+    this.#output.warn(
+      `'${this.#files.model}' does not hold the best epoch so far, ${best.epoch}: kept is the best from here on`,
+    );
+    return { ...checkpoint, progress };
+  }
+
+  /** Whether the model is there and was written for being the best. */
+  async #holdsBest(): Promise<boolean> {
+    const { readModel } = await import('../onnx/index.ts');
+    const model = await readModel(this.#files.model).catch(() => undefined);
+    try {
+      return JSON.parse(model?.metadata.get('trained') ?? '{}').keep === 'best';
+    } catch {
+      return false;
+    }
+  }
+
   async go(): Promise<void> {
+    if (this.#trainer.progress.epoch === this.#flags.epochs) return this.#nothingLeft();
     const stop = new AbortController();
     const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
     process.on('SIGINT', interrupt);
@@ -78,13 +110,19 @@ export class TrainRun {
           progress.clear();
           await this.#ended(report);
         },
+        checkpointEveryMs: 60_000 * this.#flags.checkpointEvery,
+        onCheckpoint: (checkpoint) =>
+          this.#saveCheckpoint(checkpoint).catch((error: unknown) => {
+            // The old one is whole, and there may be room by the next time.
+            progress.clear();
+            this.#output.warn(`${messageOf(error)}; the training goes on without this checkpoint`);
+          }),
       });
       progress.end();
       if (!done) await this.#interrupted();
-      else await this.#finished();
+      else this.#finished();
     } catch (error) {
-      const { DivergenceError } = await import('../train/index.ts');
-      if (!(error instanceof DivergenceError) || !this.#saved) throw error;
+      if (!(error instanceof SkeinError) || !this.#saved) throw error;
       const hint = `the last good checkpoint is '${this.#files.checkpoint}'`;
       throw new SkeinError(error.code, `${error.message}; ${hint}`, { cause: error });
     } finally {
@@ -98,7 +136,7 @@ export class TrainRun {
     this.#reports.push(report);
     const checkpoint = await this.#trainer.checkpoint();
     // The model first: where something comes between, resuming repeats the epoch and nothing is lost.
-    if (this.#isKept(report)) await this.#saveModel(checkpoint, report.epoch);
+    await this.#saveModels(checkpoint, report.best);
     await this.#saveCheckpoint(checkpoint);
     const { epoch, epochs, training, validation, rate, imagesPerSecond, seconds } = report;
     await writing(this.#files.log, () =>
@@ -112,11 +150,26 @@ export class TrainRun {
     this.#output.note(
       `epoch ${epoch}/${epochs}: loss ${training.loss.toFixed(3)} ${percent(training.accuracy, 2)}${held}${best}, rate ${rate.toPrecision(3)}, ${Math.round(imagesPerSecond)} images/s, ${seconds.toFixed(1)} s`,
     );
+    this.#judge(report);
   }
 
-  #isKept(report: EpochReport): boolean {
-    const keep = this.#flags.keep ?? (report.validation === undefined ? 'last' : 'best');
-    return keep === 'last' || report.best;
+  /** Once, after the first epoch that tells. */
+  #judge(report: EpochReport): void {
+    const { loss, rate, training } = this.#options;
+    const { step } = this.#trainer.progress;
+    if (this.#judged || loss !== 'cross-entropy') return;
+    const hint = atChance({ report, step, classes: training.classNames.length, rate });
+    if (hint !== undefined) this.#output.warn(hint);
+    this.#judged = step >= CHANCE_STEPS;
+  }
+
+  async #saveModels(checkpoint: Checkpoint, isBest: boolean): Promise<void> {
+    if (this.#keep !== 'last' && isBest) await this.#saveModel(this.#files.model, checkpoint, 'best');
+    if (this.#keep !== 'best') await this.#saveModel(this.#lastModel(), checkpoint, 'last');
+  }
+
+  #lastModel(): string {
+    return this.#keep === 'both' ? this.#files.last : this.#files.model;
   }
 
   async #saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
@@ -125,7 +178,7 @@ export class TrainRun {
     this.#saved = true;
   }
 
-  async #saveModel(checkpoint: Checkpoint, epoch: number): Promise<void> {
+  async #saveModel(path: string, checkpoint: Checkpoint, keep: 'best' | 'last'): Promise<void> {
     const { writeModel } = await import('../onnx/index.ts');
     const { labels, preprocessing } = this.#source;
     const model = this.#trainer.modelOf(checkpoint);
@@ -133,23 +186,28 @@ export class TrainRun {
     metadata.set('labels', JSON.stringify(labels));
     metadata.set('mean', JSON.stringify(preprocessing.mean));
     metadata.set('std', JSON.stringify(preprocessing.std));
-    metadata.set('trained', JSON.stringify(this.#recipe(epoch)));
-    await writing(this.#files.model, () => writeModel({ ...model, metadata }, this.#files.model));
+    metadata.set('trained', JSON.stringify({ ...this.#recipe(checkpoint), keep }));
+    await writing(path, () => writeModel({ ...model, metadata }, path));
   }
 
   /** How the weights came about. */
-  #recipe(epoch: number): object {
+  #recipe({ progress: { epoch } }: Checkpoint): object {
     const {
       output: _output,
       json: _json,
       verbose: _verbose,
       resume: _resume,
+      checkpointEvery: _every,
+      keep: _keep,
       labels: _labels,
       mean: _mean,
       std: _std,
       ...words
     } = this.#flags;
-    return { by: 'skein train', model: this.#name, epoch, images: this.#training.size, ...words };
+    const { training, rate, optimizer } = this.#options;
+    const by = { by: 'skein train', model: this.#name, epoch, images: training.size };
+    // With what stands for words that were not given.
+    return { ...by, ...words, rate, threads: this.#trainer.threads, ...optimizer, kind: undefined };
   }
 
   async #interrupted(): Promise<void> {
@@ -160,23 +218,26 @@ export class TrainRun {
     );
   }
 
-  async #finished(): Promise<void> {
+  /** The checkpoint is of a run that was finished, with as many epochs. */
+  async #nothingLeft(): Promise<void> {
+    this.#output.note(`all ${this.#flags.epochs} epochs are done: more --epochs train on`);
+    await this.#saveModels(await this.#trainer.checkpoint(), false);
+    this.#finished();
+  }
+
+  #finished(): void {
     const last = this.#reports.at(-1);
     const { best } = this.#trainer.progress;
-    const kept = this.#flags.keep ?? (best === undefined ? 'last' : 'best');
-    await rm(this.#files.checkpoint, { force: true });
-    const report = {
-      output: this.#files.model,
-      parameters: this.#trainer.parameters,
-      kept,
-      ...definedOnly({ best, last }),
-    };
+    const files = { output: this.#files.model, ...(this.#keep === 'both' && { outputLast: this.#files.last }) };
+    const report = { ...files, parameters: this.#trainer.parameters, kept: this.#keep, ...definedOnly({ best, last }) };
     this.#output.result(report, () => {
-      const of =
-        kept === 'best' && best !== undefined
-          ? `epoch ${best.epoch}, ${percent(best.accuracy, 2)} of the held-out images`
-          : 'the last epoch';
-      return `${this.#files.model}: the weights of ${of}`;
+      const lines: string[] = [];
+      if (this.#keep !== 'last' && best !== undefined) {
+        const right = `${percent(best.accuracy, 2)} of the held-out images`;
+        lines.push(`${this.#files.model}: the weights of epoch ${best.epoch}, ${right}`);
+      }
+      if (this.#keep !== 'best') lines.push(`${this.#lastModel()}: the weights of the last epoch`);
+      return lines.join('\n');
     });
   }
 }

@@ -2,52 +2,104 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { SkeinError } from '../base/index.ts';
-import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
-import { definedOnly, type Output } from './command.ts';
+import { asUsage, definedOnly, type Output } from './command.ts';
 import { noteGuess } from './origin.ts';
 import type { TrainFlags } from './train-options.ts';
+
+/** What the call names, as far as it is known before there is any data. */
+export interface Subject {
+  readonly preprocessing: Preprocessing;
+  /** The highest learning rate where the call says none. */
+  readonly rate: number;
+  /** @throws SkeinError 'invalid-argument' for data of other classes */
+  with(data: Dataset): TrainSource;
+}
 
 /** What is trained, and how images become its input. */
 export interface TrainSource {
   readonly model: Model;
   readonly labels: readonly string[];
   readonly preprocessing: Preprocessing;
+  /** Whether its weights have learned nothing yet. */
   readonly fresh: boolean;
 }
 
-/** The words that say what a model's file does not. */
-export type SourceFlags = Pick<TrainFlags, 'labels' | 'mean' | 'std' | 'shape' | 'seed'>;
+/** The words that say what a model's file does not, and those of training that must fit it. */
+export type SourceFlags = Pick<TrainFlags, 'labels' | 'mean' | 'std' | 'shape' | 'seed'> &
+  Partial<Pick<TrainFlags, 'optimizer' | 'augment'>>;
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+const RATES = { sgd: 0.1, adamw: 0.001 };
+/** What is left of the rate for weights that have been trained before. */
+const FINE_TUNING = 0.1;
 
+/** What the call names with this data at once, for commands that train with words of their own. */
 export async function sourceOf(path: string, data: Dataset, flags: SourceFlags, output: Output): Promise<TrainSource> {
-  const { labels, mean, std, shape, seed } = flags;
+  return (await openSubject(path, flags, output)).with(data);
+}
+
+/** @throws UsageError for words that do not fit what is named; SkeinError */
+export async function openSubject(path: string, flags: SourceFlags, output: Output): Promise<Subject> {
+  const { checkAugmentation, checkPreprocessing } = await import('../data/index.ts');
   const isFile = extname(path) === '.onnx' || (await stat(path).catch(() => undefined))?.isFile() === true;
-  if (!isFile) {
-    const { buildArchitecture } = await import('../zoo/index.ts');
-    const inputShape = (shape ?? [3, 32, 32]) as [number, number, number];
-    const names = data.classNames;
-    // The scores will be in the order of the data's classes, whatever they are called.
-    if (labels?.some((label, i) => label !== names[i]) || (labels?.length ?? names.length) !== names.length) {
-      throw classMismatch(labels ?? [], data);
-    }
-    const model = buildArchitecture(path, { classes: names.length, inputShape, seed });
-    const channels = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
-    const preprocessing = { shape: inputShape, mean: mean ?? channels.mean, std: std ?? channels.std };
-    return { model, labels: names, preprocessing, fresh: true };
-  }
+  const subject = isFile ? await trainedModel(path, flags, output) : await architecture(path, flags);
+  await asUsage(() => {
+    checkPreprocessing(subject.preprocessing);
+    checkAugmentation(flags.augment ?? {}, subject.preprocessing.shape);
+  });
+  return subject;
+}
+
+async function architecture(path: string, flags: SourceFlags): Promise<Subject> {
+  const { buildArchitecture, parseArchitecture } = await import('../zoo/index.ts');
+  const { labels, mean, std, shape, seed, optimizer = 'sgd' } = flags;
+  const named = await asUsage(() => parseArchitecture(path));
+  const inputShape = (shape ?? [3, 32, 32]) as unknown as ImageShape;
+  const channels = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
+  const preprocessing = { shape: inputShape, mean: mean ?? channels.mean, std: std ?? channels.std };
+  return {
+    preprocessing,
+    rate: optimizer === 'sgd' ? (named.family.rate ?? RATES.sgd) : RATES.adamw,
+    with(data) {
+      // The scores will be in the order of the data's classes, whatever they are called.
+      checkClasses(labels ?? data.classNames, data);
+      const model = buildArchitecture(named, { classes: data.classNames.length, inputShape, seed });
+      return { model, labels: data.classNames, preprocessing, fresh: true };
+    },
+  };
+}
+
+async function trainedModel(path: string, flags: SourceFlags, output: Output): Promise<Subject> {
   const { openServable } = await import('../plan/index.ts');
   const { readModel } = await import('../onnx/index.ts');
-  const servable = await openServable(path, definedOnly({ labels, mean, std, shape }));
+  const { labels, mean, std, shape, optimizer = 'sgd' } = flags;
+  const model = await readModel(path);
+  // One score, for yes or no, tells two classes apart: it stands for the second.
+  const isSingle = model.graph.outputs[0]?.type?.dims?.[1] === 1;
+  const words = definedOnly({ mean, std, shape, labels: isSingle ? ['yes'] : labels });
+  const open = () => openServable(path, words);
+  const servable = await (Object.keys(words).length === 0 ? open() : asUsage(open));
   noteGuess(servable, output.warn);
   const { plan, labelsFrom } = servable;
-  // Where nothing tells the labels they are numbers, and the data's names are better.
-  const known = labelsFrom === 'convention' ? data.classNames : plan.labels;
-  if (plan.labels.length !== data.classNames.length || known.some((label, i) => label !== data.classNames[i])) {
-    throw classMismatch(plan.labels, data);
-  }
-  return { model: await readModel(path), labels: known, preprocessing: plan.input, fresh: false };
+  return {
+    preprocessing: plan.input,
+    rate: RATES[optimizer] * FINE_TUNING,
+    with(data) {
+      if (isSingle) checkClasses(labels ?? (data.classNames.length === 2 ? data.classNames : ['no', 'yes']), data);
+      else if (labelsFrom !== 'convention') checkClasses(plan.labels, data);
+      // Where nothing tells the labels they are numbers, and the data's names are better.
+      else if (plan.labels.length !== data.classNames.length) throw classMismatch(plan.labels, data);
+      return { model, labels: data.classNames, preprocessing: plan.input, fresh: false };
+    },
+  };
+}
+
+function checkClasses(labels: readonly string[], data: Dataset): void {
+  const { classNames } = data;
+  if (labels.length !== classNames.length || labels.some((label, i) => label !== classNames[i]))
+    throw classMismatch(labels, data);
 }
 
 function classMismatch(labels: readonly string[], data: Dataset): SkeinError {
@@ -69,7 +121,6 @@ export async function openValidation(
     return openData(training.source, { split: 'val', seed });
   }
   const data = await openData(val, { seed, preferredSplits: ['val', 'test'] });
-  if (data.classNames.some((name, i) => name !== training.classNames[i]))
-    throw classMismatch(training.classNames, data);
+  checkClasses(training.classNames, data);
   return data;
 }

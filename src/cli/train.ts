@@ -7,9 +7,10 @@ import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
 import { definedOnly, refuseSameFile, skippedLine, UsageError, withAction } from './command.ts';
+import { checkWords } from './train-check.ts';
 import { type TrainFlags, trainWords } from './train-options.ts';
 import { filesOf, TrainRun } from './train-run.ts';
-import { openValidation, sourceOf, type TrainSource } from './train-source.ts';
+import { openSubject, openValidation, type TrainSource } from './train-source.ts';
 
 export function trainCommand(): Command {
   return withAction<TrainFlags>(trainWords(), async (output, [path = ''], flags) => {
@@ -20,19 +21,21 @@ export function trainCommand(): Command {
     checkWords(flags);
     await refuseSameFile(path, flags.output);
     const { checkpoint } = filesOf(flags.output);
-    if (flags.resume === undefined && existsSync(checkpoint)) {
-      throw new UsageError(`'${checkpoint}' is of a run that was not finished: go on with --resume, or remove it`);
-    }
+    if (flags.resume === undefined) await refuseUnfinished(checkpoint);
     await checkWritable(dirname(flags.output));
+    const subject = await openSubject(path, flags, output);
     const { limit, seed, split } = flags;
     const training = await openData(flags.data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
-    const source = await sourceOf(path, training, flags, output);
+    const source = subject.with(training);
     const validation = await openValidation(flags, training);
-    const options = await trainerOptions(source, training, validation, flags);
+    if (validation === undefined && (flags.keep ?? 'last') !== 'last') {
+      throw new UsageError(`--keep ${flags.keep} needs held-out images to choose by: name some with --val`);
+    }
+    const options = await trainerOptions(source, subject.rate, training, validation, flags);
     const trainer = new Trainer(options);
     try {
-      await checkWritable(dirname(flags.output), missingBytes(flags.output, trainer.checkpointBytes, source.model));
-      const run = new TrainRun(trainer, source, training, flags, output);
+      await checkWritable(dirname(flags.output), missingBytes(flags, trainer.checkpointBytes, source.model));
+      const run = new TrainRun(trainer, options, source, flags, output);
       await run.begin(path);
       await run.go();
       for (const data of new Set([training, validation])) {
@@ -46,42 +49,39 @@ export function trainCommand(): Command {
   });
 }
 
-/** Words that mean nothing beside others. @throws UsageError */
-function checkWords({ schedule, warmup, milestones, gamma }: TrainFlags): void {
-  if (schedule === 'one-cycle' && warmup > 0) {
-    throw new UsageError('--warmup is of the other schedules: one-cycle has a rise of its own');
-  }
-  if (schedule === 'step') return;
-  for (const [name, value] of [
-    ['--milestones', milestones],
-    ['--gamma', gamma],
-  ]) {
-    if (value !== undefined) throw new UsageError(`${name} is of --schedule step, received --schedule ${schedule}`);
-  }
+/** The last state of a run that was finished gives way to a new run, as its model does. @throws UsageError */
+async function refuseUnfinished(checkpoint: string): Promise<void> {
+  if (!existsSync(checkpoint)) return;
+  const { readCheckpoint } = await import('../train/index.ts');
+  const { progress, epochs } = await readCheckpoint(checkpoint);
+  if (progress.epoch >= epochs) return;
+  throw new UsageError(`'${checkpoint}' is of a run that was not finished: go on with --resume, or remove it`);
 }
 
-/** What model and checkpoint will take beside what of them is there: the old one stays until the new one is whole. */
-function missingBytes(output: string, checkpointBytes: number, { graph }: Model): number {
+/** What models and checkpoint will take beside what of them is there: the old one stays until the new one is whole. */
+function missingBytes({ output, keep }: TrainFlags, checkpointBytes: number, { graph }: Model): number {
   let modelBytes = 0;
   for (const { byteLength = 0 } of graph.initializers.values()) modelBytes += byteLength;
-  const model = existsSync(output) ? 0 : modelBytes;
-  const checkpoint = existsSync(filesOf(output).checkpoint) ? 0 : checkpointBytes;
-  return model + checkpoint + Math.max(modelBytes, checkpointBytes);
+  const files = filesOf(output);
+  const missing = (file: string, size: number): number => (existsSync(file) ? 0 : size);
+  const models = missing(files.model, modelBytes) + (keep === 'both' ? missing(files.last, modelBytes) : 0);
+  return models + missing(files.checkpoint, checkpointBytes) + Math.max(modelBytes, checkpointBytes);
 }
 
 async function trainerOptions(
-  { model, preprocessing, fresh }: TrainSource,
+  { model, preprocessing }: TrainSource,
+  usualRate: number,
   training: Dataset,
   validation: Dataset | undefined,
   flags: TrainFlags,
 ): Promise<TrainerOptions> {
   const { balancedSampler, inverseFrequencyWeights } = await import('../data/index.ts');
   const { nameFilter, matching } = await import('./name-patterns.ts');
-  const { optimizer: kind, momentum, nesterov, weightDecay, seed, classWeights, freeze } = flags;
+  const { optimizer: kind, momentum = 0.9, nesterov, weightDecay, seed, classWeights, freeze } = flags;
   const optimizer =
     kind === 'sgd'
       ? { kind, momentum, nesterov: nesterov && momentum > 0, weightDecay: weightDecay ?? 5e-4 }
-      : { kind, ...definedOnly({ weightDecay }) };
+      : { kind, weightDecay: weightDecay ?? 0.01 };
   if (freeze !== undefined) matching('--freeze', freeze, [...model.graph.initializers.keys()]);
   const weights =
     classWeights === 'balanced'
@@ -91,13 +91,12 @@ async function trainerOptions(
     throw new UsageError(`--class-weights needs ${training.classNames.length} numbers, received ${weights.length}`);
   }
   const { labelSmoothing, clip, ema, milestones, gamma, threads, warmup } = flags;
-  const rate = flags.rate ?? (kind === 'sgd' ? 0.1 : 0.001) * (fresh ? 1 : 0.1);
   return {
     model,
     training,
     preprocessing,
     optimizer,
-    rate,
+    rate: flags.rate ?? usualRate,
     seed,
     loss: flags.loss,
     schedule: flags.schedule,

@@ -1,0 +1,45 @@
+/** Words of `skein train` that mean nothing, or nothing beside others: found before anything is opened. */
+import { UsageError } from './command.ts';
+import type { TrainFlags } from './train-options.ts';
+
+/** @throws UsageError */
+export function checkWords(flags: TrainFlags): void {
+  checkSchedule(flags);
+  checkLoss(flags);
+  if (flags.optimizer === 'sgd') return;
+  const word = flags.momentum !== undefined ? '--momentum' : flags.nesterov ? undefined : '--no-nesterov';
+  if (word !== undefined)
+    throw new UsageError(`${word} is of --optimizer sgd, received --optimizer ${flags.optimizer}: leave it out`);
+}
+
+function checkSchedule({ schedule, warmup, epochs, milestones, gamma }: TrainFlags): void {
+  if (schedule === 'one-cycle' && warmup > 0) {
+    throw new UsageError('--warmup is of the other schedules: one-cycle has a rise of its own');
+  }
+  if (warmup >= epochs) {
+    throw new UsageError(`--warmup must be shorter than the ${epochs} epochs of training, received ${warmup}`);
+  }
+  if (milestones?.some((share) => !(share > 0 && share < 1))) {
+    throw new UsageError(
+      `--milestones must be shares of the training between 0 and 1, received ${milestones}; divide epochs by the number of all`,
+    );
+  }
+  if (schedule === 'step') return;
+  for (const [name, value] of [
+    ['--milestones', milestones],
+    ['--gamma', gamma],
+  ]) {
+    if (value !== undefined) throw new UsageError(`${name} is of --schedule step, received --schedule ${schedule}`);
+  }
+}
+
+function checkLoss({ loss, labelSmoothing, classWeights }: TrainFlags): void {
+  const word = labelSmoothing ? '--label-smoothing' : classWeights === undefined ? undefined : '--class-weights';
+  if (loss !== 'cross-entropy' && word !== undefined) {
+    throw new UsageError(`${word} is of --loss cross-entropy, received --loss ${loss}: leave it out`);
+  }
+  if (classWeights === undefined || classWeights === 'balanced') return;
+  if (classWeights.some((weight) => weight < 0) || classWeights.every((weight) => weight === 0)) {
+    throw new UsageError(`--class-weights must be from 0, and some above it, received ${classWeights}`);
+  }
+}
