@@ -96,7 +96,7 @@ export function trainWords(): Command {
     .option('--clip <norm>', 'the gradient is shortened to this length', numberBetween(1e-12, ANY))
     .option(
       '--ema <decay>',
-      'average the weights over the steps with this decay, 0.999 say',
+      'average the weights over the steps with this decay, 0.999 say; at step n at most (1 + n) / (10 + n)',
       numberBetween(0, 0.99999999),
     )
     .option(

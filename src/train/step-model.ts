@@ -38,7 +38,11 @@ export interface StepOptions extends LossOptions {
   readonly frozen?: (name: string) => boolean;
   /** The gradient of all parameters together is shortened to this length (Pascanu et al. 2013); not unless told. */
   readonly clipNorm?: number;
-  /** Keeps a running average of parameters and statistics with this decay; not unless told. */
+  /**
+   * Keeps a running average of parameters and statistics with this decay; not unless told. At step n the decay is at most
+   * (1 + n) / (10 + n), as in TensorFlow's `tf.train.ExponentialMovingAverage` with `num_updates`: the weights that training
+   * began with are soon forgotten.
+   */
   readonly emaDecay?: number;
   /** Of dropout. */
   readonly seed?: number;
@@ -72,6 +76,8 @@ export const STATISTICS = 'state.statistics';
 export const AVERAGED_PARAMETERS = 'state.averagedParameters';
 export const AVERAGED_STATISTICS = 'state.averagedStatistics';
 export const RATE_INPUT = 'rate';
+/** Of running averages. */
+export const AVERAGING_INPUT = 'averagingDecay';
 /** What dropout follows from, of models that have it. */
 export const STEP_INPUT = 'step';
 /** Sum over the batch of what the model got right. */
@@ -80,8 +86,8 @@ export const CORRECT_OUTPUT = 'correct';
 export const nextOf = (state: string): string => `next.${state}`;
 
 /**
- * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate`, the optimizer's scalars and with dropout
- * `step`, float32 []; the state. Outputs: `loss` [], `correct` [], and each state vector's next value.
+ * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate`, the optimizer's scalars, with averages
+ * `averagingDecay` and with dropout `step`, float32 []; the state. Outputs: `loss` [], `correct` [], and each state vector's next value.
  * @throws SkeinError 'unsupported' naming what cannot be trained
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
@@ -126,6 +132,7 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
       [RATE_INPUT]: rate,
       ...optimizerScalars(options.optimizer, step),
       ...(hasStep ? { [STEP_INPUT]: step } : {}),
+      ...averagingDecay(options, step),
     }),
   };
 }
@@ -228,13 +235,19 @@ function writeNext(t: Terms, { options, parameters, statistics, gradients, runni
     next.set(STATISTICS, joined(statistics.slots.map(({ name }) => flat(running.get(name) ?? name))));
   const { emaDecay } = options;
   if (emaDecay === undefined) return next;
+  const decay = scalar(AVERAGING_INPUT);
+  const rest = t.sub(t.scalar(1, decay), decay);
   const average = (name: string, of: string, size: number): void => {
     const old = vector(name, size);
-    next.set(name, t.add(t.scale(old, emaDecay), t.scale(next.get(of) ?? '', 1 - emaDecay)));
+    next.set(name, t.add(t.mul(old, decay), t.mul(next.get(of) ?? '', rest)));
   };
   average(AVERAGED_PARAMETERS, PARAMETERS, parameters.size);
   if (statistics.size > 0) average(AVERAGED_STATISTICS, STATISTICS, statistics.size);
   return next;
+}
+
+function averagingDecay({ emaDecay }: StepOptions, step: number): Readonly<Record<string, number>> {
+  return emaDecay === undefined ? {} : { [AVERAGING_INPUT]: Math.min(emaDecay, (1 + step) / (10 + step)) };
 }
 
 /** As torch.nn.utils.clip_grad_norm_ does it. */
