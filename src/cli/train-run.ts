@@ -199,6 +199,9 @@ export class TrainRun {
       resume: _resume,
       checkpointEvery: _every,
       keep: _keep,
+      // Those of the optimizer stand for them.
+      momentum: _momentum,
+      nesterov: _nesterov,
       labels: _labels,
       mean: _mean,
       std: _std,

@@ -27,7 +27,7 @@ export interface Checkpoint {
   readonly progress: Progress;
   /** How many the run was to have. */
   readonly epochs: number;
-  /** What the numbers depend on besides: see `Trainer.settings`. */
+  /** What the numbers depend on besides: see `fingerprint`. */
   readonly settings: string;
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }

@@ -6,7 +6,6 @@ import { SkeinError } from '../base/index.ts';
 import {
   AugmentPool,
   batchCount,
-  checkAugmentation,
   type Dataset,
   type Sampler,
   shuffledSampler,
@@ -18,6 +17,7 @@ import { serializeModel } from '../onnx/index.ts';
 import { liftWeights } from '../ops/index.ts';
 import { type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import { checkBatch } from './batch-size.ts';
+import { checkOptions } from './check-options.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
@@ -65,26 +65,7 @@ export class Trainer {
     this.#input = inputOf(options.model);
     this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
-    if (training.size === 0)
-      throw new SkeinError('invalid-argument', `Cannot train on '${training.source}': it has no images`);
-    if (!Number.isSafeInteger(epochs) || epochs < 1) {
-      throw new SkeinError('invalid-argument', `Training needs a whole number of epochs from 1, received ${epochs}`);
-    }
-    for (const { source, classNames } of [training, options.validation ?? training]) {
-      if (classNames.length === this.#step.classes) continue;
-      throw new SkeinError(
-        'invalid-argument',
-        `Cannot train on '${source}': the model tells ${this.#step.classes} classes apart, the data has ${classNames.length}`,
-      );
-    }
-    if (warmupEpochs >= epochs) {
-      throw new SkeinError(
-        'invalid-argument',
-        `The warm-up must be shorter than the ${epochs} epochs of training, received ${warmupEpochs}`,
-      );
-    }
-    checkAugmentation(options.augmentation ?? {}, options.preprocessing.shape);
-    checkWeights(options);
+    checkOptions(options, this.#step.classes);
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
     this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
     checkBatch(this.#step.leastBatch, batch, this.#sampler.size);
@@ -321,15 +302,6 @@ function inputOf({ graph }: Model): string {
   if (input !== undefined && second === undefined) return input.name;
   const count = feedsOf(graph).length;
   throw new SkeinError('unsupported', `Cannot train the model: it must have one input, it has ${count}`);
-}
-
-/** A batch of weight 0 has a loss that is no number. */
-function checkWeights({ classWeights, training }: TrainerOptions): void {
-  if (classWeights === undefined || training.labels.some((label) => (classWeights[label] ?? 0) > 0)) return;
-  throw new SkeinError(
-    'invalid-argument',
-    `Class weights must be above 0 for some class that the images of '${training.source}' have, received ${classWeights}`,
-  );
 }
 
 function vectorOf(data: Float32Array): TensorData {

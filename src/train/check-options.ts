@@ -1,0 +1,32 @@
+/** What a trainer is told, held against itself, the model and the data, before anything is opened. */
+import { SkeinError } from '../base/index.ts';
+import { checkAugmentation } from '../data/index.ts';
+import type { TrainerOptions } from './trainer-options.ts';
+
+/**
+ * @param classes that the model tells apart
+ * @throws SkeinError 'invalid-argument'
+ */
+export function checkOptions(options: TrainerOptions, classes: number): void {
+  const { training, validation = training, epochs, warmupEpochs = 0 } = options;
+  const refuse = (what: string): SkeinError => new SkeinError('invalid-argument', what);
+  if (training.size === 0) throw refuse(`Cannot train on '${training.source}': it has no images`);
+  if (!Number.isSafeInteger(epochs) || epochs < 1)
+    throw refuse(`Training needs a whole number of epochs from 1, received ${epochs}`);
+  for (const { source, classNames } of [training, validation]) {
+    if (classNames.length === classes) continue;
+    throw refuse(
+      `Cannot train on '${source}': the model tells ${classes} classes apart, the data has ${classNames.length}`,
+    );
+  }
+  if (warmupEpochs >= epochs)
+    throw refuse(`The warm-up must be shorter than the ${epochs} epochs of training, received ${warmupEpochs}`);
+  checkAugmentation(options.augmentation ?? {}, options.preprocessing.shape);
+  const { classWeights } = options;
+  // A batch of weight 0 has a loss that is no number.
+  if (classWeights !== undefined && !training.labels.some((label) => (classWeights[label] ?? 0) > 0)) {
+    throw refuse(
+      `Class weights must be above 0 for some class that the images of '${training.source}' have, received ${classWeights}`,
+    );
+  }
+}
