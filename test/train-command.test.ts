@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -194,6 +194,33 @@ describe('skein train', () => {
       stderr: expect.stringMatching(/\nerror: Cannot write 'folder\.onnx': /),
     });
     expect(existsSync(join(folder, 'folder.checkpoint'))).toBe(false);
+  });
+
+  it.skipIf(process.platform !== 'linux')('loses nothing where there is no room to save', async () => {
+    const words = ['train', 'lenet5', ...IMAGES, '--schedule', 'constant', '--batch', '25', '--threads', '1'];
+    const call = [...words, '--checkpoint-every', '0', '-o', 'room.onnx'];
+    expect((await skein(...call, '--epochs', '1')).code).toBe(0);
+    const before = await readFile(join(folder, 'room.checkpoint'));
+    // A file may have 600 blocks of 512 bytes: enough for the model and not for the checkpoint.
+    const shell = 'trap "" XFSZ; ulimit -f 600; exec "$@"';
+    const more = [...call, '--epochs', '2', '--resume'];
+    const [code, stderr] = await new Promise<[unknown, string]>((resolve) => {
+      execFile('sh', ['-c', shell, 'sh', process.execPath, MAIN, ...more], { cwd: folder }, (error, _, said) =>
+        resolve([error?.code ?? 0, said]),
+      );
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /\nwarning: Cannot write 'room\.checkpoint': .*; the training goes on without this checkpoint\n/,
+    );
+    expect(stderr).toMatch(
+      /\nerror: Cannot write 'room\.checkpoint': .*; the last good checkpoint is 'room\.checkpoint'\n$/,
+    );
+    expect(await readFile(join(folder, 'room.checkpoint'))).toEqual(before);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect((await skein(...more)).code).toBe(0);
+    await skein(...words, '--checkpoint-every', '9', '--epochs', '2', '-o', 'roomy.onnx');
+    expect(await readFile(join(folder, 'room.onnx'))).toEqual(await readFile(join(folder, 'roomy.onnx')));
   });
 
   it('refuses a checkpoint whose bytes have changed, and one of images that have', async () => {
@@ -416,6 +443,7 @@ describe('skein train says in a line what is wrong', () => {
       1,
       /cannot use the device 'cuda': .*; take the device cpu/,
     ],
+    ['a hue that is too far', ['lenet5', '--augment', 'hue=0.7'], 2, /jitter hue a number from 0 to 0\.5/],
     ['a place where no file can be', ['lenet5', '-o', '/proc/a.onnx'], 1, /Cannot write '\/proc': no file can be made/],
     ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 2, /--freeze: no initializer is called 'conv9\*'/],
     ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 are frozen/],
