@@ -70,6 +70,12 @@ describe('writeLoss() equals torch.nn.functional', () => {
     expectClose(ours.gradient, gradient, 1e-6);
   });
 
+  it('is 0 without slope for a batch of which no class counts, where PyTorch has 0/0', async () => {
+    const ours = await lossOf('cross-entropy', 3, LOGITS, [2, 2, 2, 2], { classWeights: [1, 2, 0] });
+    expectClose(ours.loss, [0], 0);
+    expectClose(ours.gradient, Array(12).fill(0), 0);
+  });
+
   it('binary_cross_entropy_with_logits', async () => {
     const ours = await lossOf('bce', 3, LOGITS, TARGETS);
     expectClose(ours.loss, [6.6915965], 1e-5);

@@ -17,7 +17,10 @@ export interface LossOptions {
    * unless told.
    */
   readonly labelSmoothing?: number;
-  /** Of cross-entropy: a factor for each class; the mean is weighted by them, as PyTorch's is. */
+  /**
+   * Of cross-entropy: a factor for each class; the mean is weighted by them, as PyTorch's is. Where all in a batch are 0 it is
+   * the sum, which without label smoothing is 0, and not PyTorch's 0/0.
+   */
   readonly classWeights?: readonly number[];
 }
 
@@ -103,7 +106,11 @@ function crossEntropy(t: Terms, scores: string, labels: string, options: LossOpt
   if (classWeights === undefined) return mean(targets, t.cast(t.op('Size', [numbers]), dtype));
   const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights));
   const picked = t.op('Gather', [weights, numbers], { axis: 0 });
-  return mean(t.mul(targets, weights), t.reduceSum(picked, undefined, false));
+  const total = t.reduceSum(picked, undefined, false);
+  if (!classWeights.includes(0)) return mean(t.mul(targets, weights), total);
+  // A batch that happens to have only images of weight 0 must not end the training.
+  const none = t.op('Equal', [total, t.scalar(0, total)]);
+  return mean(t.mul(targets, weights), t.op('Where', [none, t.scalar(1, total), total]));
 }
 
 function checkOptions(loss: Loss, { labelSmoothing, classWeights }: LossOptions): void {

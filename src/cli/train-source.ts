@@ -74,8 +74,10 @@ async function architecture(path: string, flags: SourceFlags): Promise<Subject> 
 async function trainedModel(path: string, flags: SourceFlags, output: Output): Promise<Subject> {
   const { openServable } = await import('../plan/index.ts');
   const { readModel } = await import('../onnx/index.ts');
+  const { liftWeights } = await import('../ops/index.ts');
   const { labels, mean, std, shape, optimizer = 'sgd' } = flags;
-  const model = await readModel(path);
+  // As the trainer does, so that --freeze can name them.
+  const model = liftWeights(await readModel(path));
   // One score, for yes or no, tells two classes apart: it stands for the second.
   const isSingle = model.graph.outputs[0]?.type?.dims?.[1] === 1;
   const words = definedOnly({ mean, std, shape, labels: isSingle ? ['yes'] : labels });
