@@ -1,3 +1,4 @@
+export * from './factorize/index.ts';
 export * from './fold.ts';
 export * from './fold-batch-norm.ts';
 export * from './pass.ts';

@@ -1,0 +1,130 @@
+/**
+ * Puts the parts of factorised layers in the place of the layers. The part with the window takes stride, padding and
+ * dilation along the axes that it has; the last part takes the bias. Padding stays right, since the parts before it have no
+ * bias: what is 0 outside the image is 0 in their outputs.
+ */
+import { didYouMean, SkeinError } from '../../base/index.ts';
+import {
+  type AttributeLike,
+  describeNode,
+  GraphEditor,
+  getInts,
+  getString,
+  type Model,
+  type Node,
+  Tensor,
+} from '../../graph/index.ts';
+import { checkRanks, type Factorization, type FactorizationKind } from './factorization.ts';
+import type { Kernel } from './kernel.ts';
+import { kernelOfLayer, type Layer, layersOf } from './layers.ts';
+import { type Weighting, weighted } from './weighting.ts';
+
+export interface Decision extends Factorization {
+  /** What errors matter by; all alike unless told. */
+  readonly weighting?: Weighting;
+}
+
+/**
+ * The model with the layers of these names (see `Layer.name`) factorised; new initializers are named after the old.
+ * @throws SkeinError 'invalid-argument' for a layer that is not there or cannot be factorised so
+ */
+export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Decision>): Model {
+  const layers = new Map(layersOf(model).map((layer) => [layer.name, layer]));
+  const editor = new GraphEditor(model.graph);
+  for (const [name, decision] of decisions) {
+    const layer = layers.get(name);
+    if (layer === undefined) {
+      throw new SkeinError(
+        'invalid-argument',
+        `Cannot factorize '${name}': the model has no such layer${didYouMean(name, [...layers.keys()])}`,
+      );
+    }
+    replace(editor, layer, partsOf(model, layer, decision), decision.kind);
+  }
+  return editor.changed ? { ...model, graph: editor.build() } : model;
+}
+
+/** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
+export function partsOf(model: Model, layer: Layer, { kind, ranks, weighting }: Decision): readonly Kernel[] {
+  const subject = describeNode(layer.node);
+  const kernel = kernelOfLayer(model, layer);
+  const obstacle = layer.obstacle ?? (kernel === undefined ? 'its weights must be finite numbers' : undefined);
+  if (kernel === undefined || obstacle !== undefined) {
+    throw new SkeinError('invalid-argument', `Cannot factorize ${subject}: ${obstacle}`);
+  }
+  if (!layer.kinds.includes(kind)) {
+    const window = layer.dims.slice(2).join('×');
+    throw new SkeinError(
+      'invalid-argument',
+      `Cannot factorize ${subject} by ${kind}: with a window of ${window} it must be ${layer.kinds.join(' or ')}`,
+    );
+  }
+  checkRanks(subject, { kind, ranks }, kernel);
+  return weighted(kernel, weighting).decompose({ kind, ranks });
+}
+
+function replace(editor: GraphEditor, layer: Layer, parts: readonly Kernel[], kind: FactorizationKind): void {
+  const { node, weight } = layer;
+  const stem = weight.replace(/\.weight$/, '');
+  const labels = parts.length === 3 ? ['first', 'core', 'last'] : ['first', 'last'];
+  let input = node.inputs[0] ?? '';
+  editor.removeNode(node);
+  for (const [i, part] of parts.entries()) {
+    const label = labels[i] ?? '';
+    const weights = editor.addInitializer(`${stem}.${label}.weight`, tensorOf(part, layer));
+    const isLast = i === parts.length - 1;
+    const added = editor.addNode({
+      opType: node.opType,
+      name: `${node.name || stem}.${label}`,
+      inputs: [input, weights, ...(isLast ? node.inputs.slice(2) : [])],
+      attributes: attributesOf(node, part, kind, i, isLast),
+      ...(isLast ? { outputs: node.outputs } : {}),
+    });
+    input = added.outputs[0] ?? '';
+  }
+  editor.removeInitializer(weight);
+  editor.setInputs(editor.inputs.filter(({ name }) => name !== weight));
+}
+
+function tensorOf({ out, in: channels, height, width, data }: Kernel, { node, transposed }: Layer): Tensor {
+  if (node.opType === 'Conv') return Tensor.float32([out, channels, height, width], Float32Array.from(data));
+  if (!transposed) return Tensor.float32([out, channels], Float32Array.from(data));
+  const turned = Float32Array.from(data, (_, i) => data[(i % out) * channels + Math.floor(i / out)] as number);
+  return Tensor.float32([channels, out], turned);
+}
+
+function attributesOf(
+  node: Node,
+  { height, width }: Kernel,
+  kind: FactorizationKind,
+  index: number,
+  isLast: boolean,
+): Record<string, AttributeLike | undefined> {
+  if (node.opType !== 'Conv') return isLast ? Object.fromEntries(node.attributes) : transposition(node);
+  const [rows, columns] = windowAxes(kind, index);
+  const along = <T>(values: readonly T[] | undefined, without: T): readonly T[] | undefined =>
+    values?.map((value, i) => ((i % 2 === 0 ? rows : columns) ? value : without));
+  const [strides, dilations] = [getInts(node, 'strides'), getInts(node, 'dilations')];
+  const autoPad = getString(node, 'auto_pad');
+  return {
+    kernel_shape: [height, width],
+    strides: along(strides, 1),
+    dilations: along(dilations, 1),
+    // Begins of both axes, then their ends.
+    pads: along(getInts(node, 'pads'), 0),
+    // Without a window there is nothing to pad.
+    auto_pad: rows || columns ? autoPad : undefined,
+    group: 1,
+  };
+}
+
+function transposition(node: Node): Record<string, AttributeLike | undefined> {
+  return { transB: node.attributes.get('transB') };
+}
+
+/** Along which axes, rows and columns, a part has the layer's window. */
+function windowAxes(kind: FactorizationKind, index: number): readonly [rows: boolean, columns: boolean] {
+  if (kind === 'spatial') return [index === 0, index === 1];
+  const carries = index === (kind === 'svd' ? 0 : 1);
+  return [carries, carries];
+}
