@@ -14,21 +14,22 @@ import {
   type Node,
   Tensor,
 } from '../../graph/index.ts';
-import { checkRanks, type Factorization, type FactorizationKind } from './factorization.ts';
+import { decompose } from './decompose.ts';
+import {
+  checkRanks,
+  type Factorization,
+  type FactorizationKind,
+  type KernelShape,
+  partShapes,
+} from './factorization.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelOfLayer, type Layer, layersOf } from './layers.ts';
-import { type Weighting, weighted } from './weighting.ts';
-
-export interface Decision extends Factorization {
-  /** What errors matter by; all alike unless told. */
-  readonly weighting?: Weighting;
-}
 
 /**
  * The model with the layers of these names (see `Layer.name`) factorised; new initializers are named after the old.
  * @throws SkeinError 'invalid-argument' for a layer that is not there or cannot be factorised so
  */
-export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Decision>): Model {
+export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Factorization>): Model {
   const layers = new Map(layersOf(model).map((layer) => [layer.name, layer]));
   const editor = new GraphEditor(model.graph);
   for (const [name, decision] of decisions) {
@@ -44,8 +45,29 @@ export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, D
   return editor.changed ? { ...model, graph: editor.build() } : model;
 }
 
+/**
+ * A model that costs what the factorised one would, in MACs as in time: its new weights are all the same, so that nothing
+ * needs to be computed for them. Names and ranks must fit.
+ */
+export function sketchFactorized(model: Model, factorizations: ReadonlyMap<string, Factorization>): Model {
+  const editor = new GraphEditor(model.graph);
+  for (const layer of layersOf(model)) {
+    const factorization = factorizations.get(layer.name);
+    if (factorization === undefined) continue;
+    const [out, channels, height, width] = layer.dims;
+    const shapes = partShapes(factorization, { out, in: channels, height, width });
+    replace(editor, layer, shapes.map(filled), factorization.kind);
+  }
+  return editor.changed ? { ...model, graph: editor.build() } : model;
+}
+
+function filled(shape: KernelShape): Kernel {
+  const size = shape.out * shape.in * shape.height * shape.width;
+  return { ...shape, data: new Float64Array(size).fill(0.01) };
+}
+
 /** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
-export function partsOf(model: Model, layer: Layer, { kind, ranks, weighting }: Decision): readonly Kernel[] {
+export function partsOf(model: Model, layer: Layer, { kind, ranks }: Factorization): readonly Kernel[] {
   const subject = describeNode(layer.node);
   const kernel = kernelOfLayer(model, layer);
   const obstacle = layer.obstacle ?? (kernel === undefined ? 'its weights must be finite numbers' : undefined);
@@ -60,7 +82,7 @@ export function partsOf(model: Model, layer: Layer, { kind, ranks, weighting }: 
     );
   }
   checkRanks(subject, { kind, ranks }, kernel);
-  return weighted(kernel, weighting).decompose({ kind, ranks });
+  return decompose(kernel, { kind, ranks });
 }
 
 function replace(editor: GraphEditor, layer: Layer, parts: readonly Kernel[], kind: FactorizationKind): void {

@@ -1,15 +1,13 @@
 /**
- * What each rank of each factorisation would keep of a kernel, so that ranks can be weighed before anything is split. Of
- * Tucker-2 the kernel is turned into the bases of its higher-order SVD: the energies of the elements there tell what every
- * pair of ranks keeps.
+ * What each rank of each factorisation would keep of a kernel, so that ranks can be weighed before anything is split: the
+ * singular values of the matrices that the kernel unfolds to. Of Tucker-2 it is the bound of the higher-order SVD, the sum
+ * of what is cut off on both sides (De Lathauwer et al. 2000), which is close as long as that is little.
  */
 import { evbmf } from './evbmf.ts';
 import type { Factorization, FactorizationKind } from './factorization.ts';
 import { type Kernel, unfoldedByIn, unfoldedByOut, unfoldedBySpace } from './kernel.ts';
-import { gram, type Matrix, matrix, transposed } from './matrix.ts';
-import { symmetricEigen } from './symmetric-eigen.ts';
+import { type Matrix, transposed } from './matrix.ts';
 import { singularEnergies } from './truncated-svd.ts';
-import { onInput, onOutput } from './tucker2.ts';
 
 /** Of one matrix that the kernel unfolds to. */
 export interface Spectrum {
@@ -23,15 +21,31 @@ export interface KernelSpectrum {
   readonly kind: FactorizationKind;
   /** One a rank: of Tucker-2 input, then output channels. */
   readonly spectra: readonly Spectrum[];
-  /** The fraction of the kernel's energy, 0 to 1, that is lost at these ranks. */
-  loss(ranks: readonly number[]): number;
 }
 
-export function spectrumOf(kind: FactorizationKind, kernel: Kernel): KernelSpectrum {
-  if (kind === 'tucker2') return tuckerSpectrum(kernel);
-  const spectrum = spectrumOfMatrix(kind === 'svd' ? unfoldedByOut(kernel) : unfoldedBySpace(kernel));
-  const total = sum(spectrum.energies);
-  return { kind, spectra: [spectrum], loss: ([rank = 0]) => part(sum(spectrum.energies.subarray(rank)), total) };
+/** The spectra of these kinds; what two of them share is worked out once. */
+export function spectraOf(kernel: Kernel, kinds: readonly FactorizationKind[]): readonly KernelSpectrum[] {
+  let known: Spectrum | undefined;
+  const byOut = (): Spectrum => {
+    known ??= spectrumOf(unfoldedByOut(kernel));
+    return known;
+  };
+  const of: Readonly<Record<FactorizationKind, () => readonly Spectrum[]>> = {
+    svd: () => [byOut()],
+    tucker2: () => [spectrumOf(unfoldedByIn(kernel)), byOut()],
+    spatial: () => [spectrumOf(unfoldedBySpace(kernel))],
+  };
+  return kinds.map((kind) => ({ kind, spectra: of[kind]() }));
+}
+
+/** The fraction of the kernel's energy, 0 to 1, that is lost at these ranks, at most. */
+export function lossOf({ spectra }: KernelSpectrum, ranks: readonly number[]): number {
+  const lost = spectra.map(({ energies }, i) => {
+    const total = sum(energies);
+    // Of an all-zero kernel every rank keeps everything.
+    return total > 0 ? sum(energies.subarray(ranks[i])) / total : 0;
+  });
+  return Math.min(1, sum(lost));
 }
 
 /** The lowest ranks by which at most `loss` (0 to 1) of the energy is lost; of Tucker-2, half of it on each side. */
@@ -55,43 +69,11 @@ export function variationalRanks({ kind, spectra }: KernelSpectrum): Factorizati
   return { kind, ranks };
 }
 
-function tuckerSpectrum(kernel: Kernel): KernelSpectrum {
-  const [byIn, byOut] = [unfoldedByIn(kernel), unfoldedByOut(kernel)];
-  const [input, output] = [symmetricEigen(gram(byIn)), symmetricEigen(gram(byOut))];
-  const core = onOutput(onInput(kernel, input.vectors), output.vectors);
-  const kept = cumulativeEnergies(core);
-  const total = sum(output.values);
-  const spectra = [spectrumFrom(input.values, byIn), spectrumFrom(output.values, byOut)];
-  const loss = ([inputRank = 0, outputRank = 0]: readonly number[]): number =>
-    Math.max(0, 1 - part(kept.data[outputRank * kept.columns + inputRank] as number, total));
-  return { kind: 'tucker2', spectra, loss };
-}
-
-/** [out + 1, in + 1]: the energy in the first so many output and input channels. */
-function cumulativeEnergies({ out, in: channels, height, width, data }: Kernel): Matrix {
-  const area = height * width;
-  const table = matrix(out + 1, channels + 1);
-  for (let o = 0; o < out; o++) {
-    let row = 0;
-    for (let i = 0; i < channels; i++) {
-      const from = (o * channels + i) * area;
-      for (let k = from; k < from + area; k++) row += (data[k] as number) ** 2;
-      const at = o * table.columns + i + 1;
-      table.data[at + table.columns] = (table.data[at] as number) + row;
-    }
-  }
-  return table;
-}
-
-function spectrumOfMatrix(a: Matrix): Spectrum {
-  return spectrumFrom(singularEnergies(a), a);
-}
-
-function spectrumFrom(values: Float64Array, a: Matrix): Spectrum {
+function spectrumOf(a: Matrix): Spectrum {
   const sides = [liveRows(a), liveRows(transposed(a))] as const;
-  // Beyond the shorter side there is only rounding.
-  const energies = values.slice(0, Math.min(a.rows, a.columns)).map((value) => Math.max(0, value));
-  return { energies: energies.map((energy, i) => (i < Math.min(...sides) ? energy : 0)), sides };
+  // Beyond the live rows there is only rounding.
+  const energies = singularEnergies(a).map((energy, i) => (i < Math.min(...sides) ? energy : 0));
+  return { energies, sides };
 }
 
 /** Rows that hold more than rounding: those of dead channels would pass for a matrix without noise. */
@@ -103,11 +85,8 @@ function liveRows({ rows, columns, data }: Matrix): number {
   return energies.filter((energy) => energy > 1e-12 * most).length;
 }
 
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-/** Of an all-zero kernel every rank keeps everything. */
-function part(energy: number, total: number): number {
-  return total > 0 ? energy / total : 0;
+function sum(values: Float64Array | readonly number[]): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }
