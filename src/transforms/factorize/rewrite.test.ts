@@ -7,8 +7,8 @@ import { type ConvOptions, costOf, GraphBuilder } from '../../ops/index.ts';
 import { runPasses } from '../pass.ts';
 import { FACTORIZATION_KINDS, type Factorization, type FactorizationKind, fullRanks } from './factorization.ts';
 import { kernelOf } from './kernel.ts';
-import { layersOf } from './layers.ts';
 import { rewriteFactorized, sketchFactorized } from './rewrite.ts';
+import { weightLayersOf } from './weight-layers.ts';
 
 function convolution(channels: number, options: ConvOptions, size = 11): Model {
   const b = new GraphBuilder({ seed: 3 });
@@ -31,7 +31,9 @@ function withBiases(model: Model): Model {
 
 function fullRank(model: Model, kind: FactorizationKind): ReadonlyMap<string, Factorization> {
   return new Map(
-    layersOf(model).map(({ name, dims }) => [name, { kind, ranks: fullRanks(kind, kernelOf(dims, [])) }] as const),
+    weightLayersOf(model).map(
+      ({ name, dims }) => [name, { kind, ranks: fullRanks(kind, kernelOf(dims, [])) }] as const,
+    ),
   );
 }
 
@@ -67,7 +69,7 @@ describe('rewriteFactorized() at full rank computes what the layer computed', ()
     ['1×1, stride 2', 12, { out: 20, kernel: 1, stride: 2 }],
   ];
   for (const [title, channels, options] of windows) {
-    const kinds = layersOf(convolution(channels, options))[0]?.kinds ?? [];
+    const kinds = weightLayersOf(convolution(channels, options))[0]?.kinds ?? [];
     it.each(kinds)(`${title}: %s`, async (kind) => {
       const model = convolution(channels, options);
       const after = factorized(model, fullRank(model, kind));
@@ -127,7 +129,7 @@ describe('rewriteFactorized() at full rank computes what the layer computed', ()
 describe('rewriteFactorized()', () => {
   it('names parts after the layer, and leaves the bias to the last', () => {
     const model = convolution(8, { out: 8, kernel: 3 });
-    const name = layersOf(model)[0]?.name ?? '';
+    const name = weightLayersOf(model)[0]?.name ?? '';
     const { graph } = factorized(model, new Map([[name, { kind: 'tucker2', ranks: [3, 5] }]]));
     expect([...graph.initializers].map(([key, { dims }]) => [key, ...dims])).toEqual([
       ['conv1.bias', 8],
@@ -150,7 +152,7 @@ describe('rewriteFactorized()', () => {
     ['spatial', [4], 4 * 6 * 3 * 9 * 13 + 10 * 4 * 3 * 9 * 11],
   ] as const)('does the work that %s promises', (kind, ranks, macs) => {
     const model = convolution(6, { out: 10, kernel: 3 });
-    const name = layersOf(model)[0]?.name ?? '';
+    const name = weightLayersOf(model)[0]?.name ?? '';
     const after = factorized(model, new Map([[name, { kind, ranks }]]));
     expect(costOf(after).macs).toBe(macs);
     const sketch = sketchFactorized(model, new Map([[name, { kind, ranks }]]));
@@ -163,7 +165,7 @@ describe('rewriteFactorized()', () => {
     const same = Float32Array.from({ length: 324 }, (_, i) => [1, 2, 1, 0, 0, 0, -1, -2, -1][i % 9] as number);
     const initializers = new Map(model.graph.initializers).set('conv1.weight', Tensor.float32([6, 6, 3, 3], same));
     const sobel = { ...model, graph: { ...model.graph, initializers } };
-    const name = layersOf(sobel)[0]?.name ?? '';
+    const name = weightLayersOf(sobel)[0]?.name ?? '';
     await expectSame(sobel, factorized(sobel, new Map([[name, { kind: 'spatial', ranks: [1] }]])));
     await expectSame(sobel, factorized(sobel, new Map([[name, { kind: 'tucker2', ranks: [1, 1] }]])));
     await expectSame(sobel, factorized(sobel, new Map([[name, { kind: 'svd', ranks: [1] }]])));
@@ -179,7 +181,7 @@ describe('rewriteFactorized()', () => {
     ['no whole rank', { kind: 'svd', ranks: [1.5] }, /received 1.5/],
   ] as const)('refuses %s', (_, decision, message) => {
     const model = convolution(8, { out: 8, kernel: 3 });
-    const name = layersOf(model)[0]?.name ?? '';
+    const name = weightLayersOf(model)[0]?.name ?? '';
     expect(() => rewriteFactorized(model, new Map([[name, decision]]))).toThrow(message);
   });
 
@@ -194,8 +196,8 @@ describe('rewriteFactorized()', () => {
   });
 });
 
-describe('layersOf()', () => {
-  const obstacles = (model: Model) => layersOf(model).map(({ obstacle }) => obstacle);
+describe('weightLayersOf()', () => {
+  const obstacles = (model: Model) => weightLayersOf(model).map(({ obstacle }) => obstacle);
 
   it('leaves grouped and depthwise convolutions alone', () => {
     const b = new GraphBuilder();
@@ -218,7 +220,7 @@ describe('layersOf()', () => {
   it('is not about weights that are fed', () => {
     const b = new GraphBuilder();
     b.output('y', b.op('Conv', [b.input('x', 'float32', ['n', 4, 5, 5]), b.input('w', 'float32', [4, 4, 3, 3])]));
-    expect(layersOf(b.build())).toEqual([]);
+    expect(weightLayersOf(b.build())).toEqual([]);
   });
 
   it('tells layers without names, or with the same, by what they make', () => {
@@ -227,7 +229,7 @@ describe('layersOf()', () => {
     b.output('y', b.op('Conv', [b.op('Conv', [b.input('x', 'float32', ['n', 4, 5, 5]), w]), v]));
     const model = b.build();
     const unnamed = model.graph.nodes.map((node) => makeNode({ ...node, name: '', attributes: {} }));
-    const layers = layersOf({ ...model, graph: { ...model.graph, nodes: unnamed } });
+    const layers = weightLayersOf({ ...model, graph: { ...model.graph, nodes: unnamed } });
     expect(layers.map(({ name }) => name)).toEqual(unnamed.map((node) => node.outputs[0]));
   });
 

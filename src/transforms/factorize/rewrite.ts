@@ -23,14 +23,14 @@ import {
   partShapes,
 } from './factorization.ts';
 import type { Kernel } from './kernel.ts';
-import { kernelOfLayer, type Layer, layersOf } from './layers.ts';
+import { kernelOfLayer, type WeightLayer, weightLayersOf } from './weight-layers.ts';
 
 /**
- * The model with the layers of these names (see `Layer.name`) factorised; new initializers are named after the old.
+ * The model with the layers of these names (see `WeightLayer.name`) factorised; new initializers are named after the old.
  * @throws SkeinError 'invalid-argument' for a layer that is not there or cannot be factorised so
  */
 export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Factorization>): Model {
-  const layers = new Map(layersOf(model).map((layer) => [layer.name, layer]));
+  const layers = new Map(weightLayersOf(model).map((layer) => [layer.name, layer]));
   const editor = new GraphEditor(model.graph);
   for (const [name, decision] of decisions) {
     const layer = layers.get(name);
@@ -51,7 +51,7 @@ export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, F
  */
 export function sketchFactorized(model: Model, factorizations: ReadonlyMap<string, Factorization>): Model {
   const editor = new GraphEditor(model.graph);
-  for (const layer of layersOf(model)) {
+  for (const layer of weightLayersOf(model)) {
     const factorization = factorizations.get(layer.name);
     if (factorization === undefined) continue;
     const [out, channels, height, width] = layer.dims;
@@ -67,7 +67,7 @@ function filled(shape: KernelShape): Kernel {
 }
 
 /** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
-export function partsOf(model: Model, layer: Layer, { kind, ranks }: Factorization): readonly Kernel[] {
+export function partsOf(model: Model, layer: WeightLayer, { kind, ranks }: Factorization): readonly Kernel[] {
   const subject = describeNode(layer.node);
   const kernel = kernelOfLayer(model, layer);
   const obstacle = layer.obstacle ?? (kernel === undefined ? 'its weights must be finite numbers' : undefined);
@@ -85,7 +85,7 @@ export function partsOf(model: Model, layer: Layer, { kind, ranks }: Factorizati
   return decompose(kernel, { kind, ranks });
 }
 
-function replace(editor: GraphEditor, layer: Layer, parts: readonly Kernel[], kind: FactorizationKind): void {
+function replace(editor: GraphEditor, layer: WeightLayer, parts: readonly Kernel[], kind: FactorizationKind): void {
   const { node, weight } = layer;
   const stem = weight.replace(/\.weight$/, '');
   const labels = parts.length === 3 ? ['first', 'core', 'last'] : ['first', 'last'];
@@ -108,7 +108,7 @@ function replace(editor: GraphEditor, layer: Layer, parts: readonly Kernel[], ki
   editor.setInputs(editor.inputs.filter(({ name }) => name !== weight));
 }
 
-function tensorOf({ out, in: channels, height, width, data }: Kernel, { node, transposed }: Layer): Tensor {
+function tensorOf({ out, in: channels, height, width, data }: Kernel, { node, transposed }: WeightLayer): Tensor {
   if (node.opType === 'Conv') return Tensor.float32([out, channels, height, width], Float32Array.from(data));
   if (!transposed) return Tensor.float32([out, channels], Float32Array.from(data));
   const turned = Float32Array.from(data, (_, i) => data[(i % out) * channels + Math.floor(i / out)] as number);

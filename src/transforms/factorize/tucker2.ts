@@ -8,12 +8,15 @@ import { symmetricEigen } from './symmetric-eigen.ts';
 
 /** @param ranks of input and output channels, within `fullRanks` */
 export function tucker2(kernel: Kernel, ranks: readonly [input: number, output: number]): readonly Kernel[] {
-  const byIn = unfoldedByIn(kernel);
-  const input = leading(byIn, ranks[0]);
+  const input = leading(unfoldedByIn(kernel), ranks[0]);
   const output = leading(unfoldedByOut(kernel), ranks[1]);
-  const onInput = foldedByIn(multiply(input, byIn), kernel);
-  const core = { ...onInput, out: output.rows, data: multiply(output, unfoldedByOut(onInput)).data };
-  return [pointwise(input), core, pointwise(transposed(output))];
+  return [pointwise(input), inBases(kernel, input, output), pointwise(transposed(output))];
+}
+
+/** The kernel between channels that are combinations of its own, a row of a matrix each. */
+export function inBases(kernel: Kernel, input: Matrix, output: Matrix): Kernel {
+  const onInput = foldedByIn(multiply(input, unfoldedByIn(kernel)), kernel);
+  return { ...onInput, out: output.rows, data: multiply(output, unfoldedByOut(onInput)).data };
 }
 
 /** The leading left singular vectors, a row each. */

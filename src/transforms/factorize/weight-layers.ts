@@ -3,7 +3,7 @@ import { constantInitializers, consumersOf, getInt, type Model, type Node, type 
 import type { FactorizationKind } from './factorization.ts';
 import { type Kernel, kernelOf } from './kernel.ts';
 
-export interface Layer {
+export interface WeightLayer {
   /** The node's name, or what it makes where it has none of its own. */
   readonly name: string;
   readonly node: Node;
@@ -20,7 +20,7 @@ export interface Layer {
 }
 
 /** Every Conv, Gemm and MatMul with constant weights; those that cannot be factorized say why. */
-export function layersOf(model: Model): readonly Layer[] {
+export function weightLayersOf(model: Model): readonly WeightLayer[] {
   const constants = constantInitializers(model.graph, model.irVersion);
   const consumers = consumersOf(model.graph);
   const outputs = new Set(model.graph.outputs.map(({ name }) => name));
@@ -28,7 +28,7 @@ export function layersOf(model: Model): readonly Layer[] {
   const nodes = model.graph.nodes.filter(({ opType, domain }) => domain === '' && /^(Conv|Gemm|MatMul)$/.test(opType));
   const names = new Map<string, number>();
   for (const { name } of nodes) names.set(name, (names.get(name) ?? 0) + 1);
-  return nodes.flatMap((node): Layer[] => {
+  return nodes.flatMap((node): WeightLayer[] => {
     const weight = node.inputs[1] ?? '';
     const tensor = constants.get(weight);
     if (tensor === undefined) return [];
@@ -59,7 +59,7 @@ function kindsOf(height: number, width: number): readonly FactorizationKind[] {
 }
 
 /** Its weights, or undefined where some are no finite numbers. */
-export function kernelOfLayer(model: Model, { weight, dims, transposed }: Layer): Kernel | undefined {
+export function kernelOfLayer(model: Model, { weight, dims, transposed }: WeightLayer): Kernel | undefined {
   const elements = model.graph.initializers.get(weight)?.float32s() ?? new Float32Array();
   if (!elements.every(Number.isFinite)) return undefined;
   const [out, channels] = dims;
