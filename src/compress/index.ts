@@ -1,3 +1,4 @@
+export * from './factorize/index.ts';
 export * from './fine-tune.ts';
 export * from './meter.ts';
 export * from './stages.ts';
