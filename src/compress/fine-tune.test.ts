@@ -115,6 +115,7 @@ describe('Stages', () => {
       throw new Error('no');
     };
     await expect(stages.value('v', [], fail)).rejects.toThrow('no');
+    expect(await readdir(folder)).toEqual([]);
     expect(await stages.value('v', [], async () => 5)).toBe(5);
   });
 });

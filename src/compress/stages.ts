@@ -3,7 +3,7 @@
  * them and goes on behind them. A step is known by its name and by all that its outcome follows from.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError, writeFileAtomically } from '../base/index.ts';
 import type { Model } from '../graph/index.ts';
@@ -32,7 +32,7 @@ export class Stages {
     const files = await this.#open(name, settings, 'onnx');
     if (files === undefined) return make(undefined);
     if (files.done) return readModel(files.result);
-    const model = await make(files.checkpoint);
+    const model = await this.#attempt(() => make(files.checkpoint));
     await writeModel(model, files.result);
     await files.seal();
     await removeCheckpoint(files.checkpoint);
@@ -44,7 +44,7 @@ export class Stages {
     const files = await this.#open(name, settings, 'json');
     if (files === undefined) return make();
     if (files.done) return JSON.parse(await readFile(files.result, 'utf8')) as T;
-    const value = await make();
+    const value = await this.#attempt(make);
     await writeFileAtomically(files.result, [Buffer.from(JSON.stringify(value))]);
     await files.seal();
     return value;
@@ -53,6 +53,16 @@ export class Stages {
   /** Forgets all of them. */
   async clear(): Promise<void> {
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What fails before anything is kept leaves no folder behind, which would look like something to go on with. */
+  async #attempt<T>(make: () => Promise<T>): Promise<T> {
+    try {
+      return await make();
+    } catch (error) {
+      if (this.#folder !== undefined) await rmdir(this.#folder).catch(() => {});
+      throw error;
+    }
   }
 
   async #open(name: string, settings: readonly unknown[], suffix: string) {
