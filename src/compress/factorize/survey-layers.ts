@@ -4,7 +4,13 @@ import { SkeinError } from '../../base/index.ts';
 import type { ImageShape } from '../../data/index.ts';
 import { feedsOf, type Model } from '../../graph/index.ts';
 import { inferShapes, isKnown } from '../../ops/index.ts';
-import { type Factorization, kernelOfLayer, type WeightLayer, weightLayersOf } from '../../transforms/index.ts';
+import {
+  checkFactorization,
+  type Factorization,
+  kernelOfLayer,
+  type WeightLayer,
+  weightLayersOf,
+} from '../../transforms/index.ts';
 import type { Meter } from '../meter.ts';
 import { type LayerCost, LayerCosts } from './layer-costs.ts';
 import { type Candidate, type RankPolicy, rankCandidates } from './rank-candidates.ts';
@@ -67,6 +73,7 @@ async function survey(
   if (dims === undefined || !isKnown(dims)) return stopped('the shape of its input is not known');
   const given = policy.by === 'given' ? policy.ranks.get(layer.name) : undefined;
   if (policy.by === 'given' && given === undefined) return stopped('no ranks are given for it');
+  if (given !== undefined) checkFactorization(layer, given);
   const candidates = policy.by === 'given' ? [unweighed(given as Factorization)] : candidatesOf(model, layer, policy);
   if (candidates === undefined) return stopped('its weights are not all finite numbers');
   const [whole, ...parts] = await costs.of(

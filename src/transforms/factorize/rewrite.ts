@@ -66,23 +66,28 @@ function filled(shape: KernelShape): Kernel {
   return { ...shape, data: new Float64Array(size).fill(0.01) };
 }
 
-/** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
-export function partsOf(model: Model, layer: WeightLayer, { kind, ranks }: Factorization): readonly Kernel[] {
+/** @throws SkeinError 'invalid-argument' if the layer cannot be split so */
+export function checkFactorization(layer: WeightLayer, { kind, ranks }: Factorization): void {
   const subject = describeNode(layer.node);
-  const kernel = kernelOfLayer(model, layer);
-  const obstacle = layer.obstacle ?? (kernel === undefined ? 'its weights must be finite numbers' : undefined);
-  if (kernel === undefined || obstacle !== undefined) {
-    throw new SkeinError('invalid-argument', `Cannot factorize ${subject}: ${obstacle}`);
-  }
+  const [out, channels, height, width] = layer.dims;
+  if (layer.obstacle !== undefined) throw cannot(subject, layer.obstacle);
   if (!layer.kinds.includes(kind)) {
-    const window = layer.dims.slice(2).join('×');
-    throw new SkeinError(
-      'invalid-argument',
-      `Cannot factorize ${subject} by ${kind}: with a window of ${window} it must be ${layer.kinds.join(' or ')}`,
-    );
+    const window = `with a window of ${height}×${width}`;
+    throw cannot(`${subject} by ${kind}`, `${window} it must be ${layer.kinds.join(' or ')}`);
   }
-  checkRanks(subject, { kind, ranks }, kernel);
-  return decompose(kernel, { kind, ranks });
+  checkRanks(subject, { kind, ranks }, { out, in: channels, height, width });
+}
+
+/** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
+export function partsOf(model: Model, layer: WeightLayer, factorization: Factorization): readonly Kernel[] {
+  checkFactorization(layer, factorization);
+  const kernel = kernelOfLayer(model, layer);
+  if (kernel === undefined) throw cannot(describeNode(layer.node), 'its weights must be finite numbers');
+  return decompose(kernel, factorization);
+}
+
+function cannot(subject: string, reason: string): SkeinError {
+  return new SkeinError('invalid-argument', `Cannot factorize ${subject}: ${reason}`);
 }
 
 function replace(editor: GraphEditor, layer: WeightLayer, parts: readonly Kernel[], kind: FactorizationKind): void {
