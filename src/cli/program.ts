@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { benchCommand } from './bench.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { factorizeCommand } from './factorize.ts';
 import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
@@ -19,5 +20,6 @@ export function makeProgram(version: string): Command {
     .addCommand(serveCommand())
     .addCommand(benchCommand())
     .addCommand(trainCommand())
-    .addCommand(gradientCommand());
+    .addCommand(gradientCommand())
+    .addCommand(factorizeCommand());
 }
