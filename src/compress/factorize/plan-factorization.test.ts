@@ -28,9 +28,9 @@ function clock(overheadMs = 0): SurveyOptions {
 }
 
 /** Kernels of rank 20 among 64 channels with noise, a depthwise layer, and a classifier. */
-function network(): Model {
+function network(batch: number | string = 'n'): Model {
   const b = new GraphBuilder({ seed: 2 });
-  let x = b.relu(b.conv(b.input('x', 'float32', ['n', ...SHAPE]), { out: 64, kernel: 3, padding: 1 }));
+  let x = b.relu(b.conv(b.input('x', 'float32', [batch, ...SHAPE]), { out: 64, kernel: 3, padding: 1 }));
   for (let i = 0; i < 3; i++) x = b.relu(b.batchNorm(b.conv(x, { out: 64, kernel: 3, padding: 1 })));
   x = b.conv(x, { out: 64, kernel: 3, padding: 1, groups: 64 });
   b.output('y', b.linear(b.flatten(b.globalAveragePool(x)), { out: 10 }));
@@ -102,6 +102,13 @@ describe('planFactorization()', () => {
     const after = macsOf(sketchFactorized(model, factorizationsOf(plan)), SHAPE);
     expect(after).toBeLessThanOrEqual(part * total);
     expect(after).toBeGreaterThan(0.75 * part * total);
+  });
+
+  it('counts one image where the model is fixed at several', async () => {
+    const policy = { by: 'macs', most: 0.5 * macsOf(network(), SHAPE) } as const;
+    expect(await planFactorization(network(4), policy, clock())).toEqual(
+      await planFactorization(network(), policy, clock()),
+    );
   });
 
   it('meets a latency of the whole model, however its layers add up', async () => {

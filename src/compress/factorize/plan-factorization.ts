@@ -5,13 +5,19 @@
  */
 import { SkeinError } from '../../base/index.ts';
 import type { ImageShape } from '../../data/index.ts';
-import { feedsOf, type Model } from '../../graph/index.ts';
+import type { Model } from '../../graph/index.ts';
 import { costOf } from '../../ops/index.ts';
 import { type Factorization, sketchFactorized } from '../../transforms/index.ts';
 import { chooseWithin } from './choose-within.ts';
 import type { LayerCost } from './layer-costs.ts';
 import type { RankPolicy } from './rank-candidates.ts';
-import { type CostedCandidate, type SurveyedLayer, type SurveyOptions, surveyLayers } from './survey-layers.ts';
+import {
+  type CostedCandidate,
+  inputShapesOf,
+  type SurveyedLayer,
+  type SurveyOptions,
+  surveyLayers,
+} from './survey-layers.ts';
 
 export interface LayerDecision {
   readonly name: string;
@@ -61,8 +67,7 @@ export function factorizationsOf(decisions: readonly LayerDecision[]): ReadonlyM
 
 /** Of one image of this shape. */
 export function macsOf(model: Model, shape: ImageShape): number {
-  const input = feedsOf(model.graph)[0]?.name ?? '';
-  return costOf(model, { inputShapes: { [input]: [1, ...shape] } }).macs;
+  return costOf(model, { inputShapes: inputShapesOf(model, shape) }).macs;
 }
 
 function withinMacs(model: Model, surveyed: readonly SurveyedLayer[], most: number, options: SurveyOptions) {

@@ -46,8 +46,7 @@ export async function surveyLayers(
       'Cannot factorize the model: it has no Conv, Gemm or MatMul whose weights are constants',
     );
   }
-  const input = feedsOf(model.graph)[0]?.name ?? '';
-  const types = inferShapes(model, { inputShapes: { [input]: [1, ...shape] } });
+  const types = inferShapes(model, { inputShapes: inputShapesOf(model, shape) });
   const costs = new LayerCosts(meter);
   const surveyed: SurveyedLayer[] = [];
   for (const [i, layer] of layers.entries()) {
@@ -59,6 +58,13 @@ export async function surveyLayers(
     surveyed.push(await survey(model, layer, policy, costs, types.get(layer.node.inputs[0] ?? '')?.dims));
   }
   return surveyed;
+}
+
+/** For one image, or as many as the model is fixed at. */
+export function inputShapesOf({ graph }: Model, shape: ImageShape): Readonly<Record<string, readonly number[]>> {
+  const [input] = feedsOf(graph);
+  const batch = input?.type?.dims?.[0];
+  return { [input?.name ?? '']: [typeof batch === 'number' ? batch : 1, ...shape] };
 }
 
 async function survey(

@@ -1,8 +1,7 @@
 /**
  * The rank of a noisy matrix by empirical variational Bayesian matrix factorisation, whose global solution is analytic
- * (Nakajima, Sugiyama, Babacan and Tomioka, JMLR 14, 2013; in the closed form of Nakajima, Tomioka, Sugiyama and Babacan,
- * NIPS 2012, theorem 2 for the solution, theorem 3 and its bounds for the noise). Kim et al. (2016) choose the ranks of
- * Tucker-2 by it.
+ * (Nakajima, Sugiyama, Babacan and Tomioka, JMLR 14, 2013), in the simpler closed form, with a bounded search for the noise,
+ * of Nakajima, Tomioka, Sugiyama and Babacan (NIPS 2012; JMLR 16, 2015). Kim et al. (2016) choose Tucker-2's ranks by it.
  */
 
 export interface VariationalRank {
