@@ -55,18 +55,14 @@ async function factorize(context: CompressionContext, flags: FactorizeFlags): Pr
     await stages.clear();
     throw new CommandFailure(`no layer was factorized: ${reasons(decisions)}`);
   }
-  if (flags.epochs > 0) for (const line of lines) output.note(line);
+  output.note(`${split.size} of ${decisions.length} layers are split, see the table at the end`);
   const rough = await stages.model('factorized', [model, [...split]], () => apply(context, model, split));
   const made = await context.fineTune('fine-tune', rough);
   const layers = decisions.map(({ factorization, ...rest }) => ({ ...rest, ...factorization }));
   return { model: made, report: { layers }, recipe: { layers: [...split] }, lines };
 }
 
-async function policyOf(
-  { preprocessing, meter }: CompressionContext,
-  model: Model,
-  flags: RankFlags,
-): Promise<RankPolicy> {
+async function policyOf({ preprocessing }: CompressionContext, model: Model, flags: RankFlags): Promise<RankPolicy> {
   const { energy, targetMacs, targetLatency, rank } = flags;
   const { shape } = preprocessing;
   if (rank !== undefined) {
@@ -79,7 +75,9 @@ async function policyOf(
     return { by: 'macs', most: resolveTarget(targetMacs, macsOf(model, shape)) };
   }
   if (targetLatency !== undefined) {
-    return { by: 'latency', mostMs: resolveTarget(targetLatency, await meter.latencyMs(model, { shape })) };
+    return 'times' in targetLatency
+      ? { by: 'latency', times: targetLatency.times }
+      : { by: 'latency', mostMs: targetLatency.value };
   }
   return { by: 'evbmf' };
 }

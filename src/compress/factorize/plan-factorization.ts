@@ -48,7 +48,7 @@ export async function planFactorization(
   const surveyed = await surveyLayers(model, policy, options);
   if (policy.by === 'given') return surveyed.map((each) => decided(each, each.candidates[0], 'as given'));
   if (policy.by === 'macs') return withinMacs(model, surveyed, policy.most, options);
-  if (policy.by === 'latency') return withinMs(model, surveyed, policy.mostMs, options);
+  if (policy.by === 'latency') return withinMs(model, surveyed, policy, options);
   return surveyed.map((each) => {
     const [fastest] = [...faster(each)].sort((a, b) => a.ms - b.ms);
     const others = each.candidates.length - 1;
@@ -81,34 +81,32 @@ function withinMacs(model: Model, surveyed: readonly SurveyedLayer[], most: numb
 async function withinMs(
   model: Model,
   surveyed: readonly SurveyedLayer[],
-  mostMs: number,
+  policy: Extract<RankPolicy, { by: 'latency' }>,
   { meter, shape, signal }: SurveyOptions,
 ): Promise<readonly LayerDecision[]> {
-  const timed = async (decisions: readonly LayerDecision[]): Promise<readonly [whole: number, split: number]> => {
-    const [before = 0, after = 0] = await meter.latenciesMs(
-      [model, sketchFactorized(model, factorizationsOf(decisions))],
-      {
-        shape,
-      },
-    );
+  const timed = async (decisions: readonly LayerDecision[]): Promise<readonly [before: number, after: number]> => {
+    const split = sketchFactorized(model, factorizationsOf(decisions));
+    const [before = 0, after = 0] = await meter.latenciesMs([model, split], { shape });
     return [before, after];
   };
+  const mostOf = (before: number): number => ('mostMs' in policy ? policy.mostMs : before / policy.times);
   const cheapest = surveyed.map((each) => decided(each, cheapestOf(each), 'the fastest'));
   const [whole, best] = await timed(cheapest);
-  if (best > mostMs) throw outOfReach(`${mostMs} ms`, `${best.toFixed(3)} ms`, `${whole.toFixed(3)} ms`);
+  const milliseconds = (ms: number): string => `${ms.toFixed(3)} ms`;
+  if (best > mostOf(whole)) throw outOfReach(milliseconds(mostOf(whole)), milliseconds(best), milliseconds(whole));
   let found: readonly LayerDecision[] = cheapest;
-  // Layers alone do not add up to the model: what they should save is scaled until the whole is fast enough.
+  // Layers alone do not add up to the model: how much of what they can save is needed is found by halving.
   let [low, high] = [0, 1];
   const most = sum(surveyed.map((each) => least(each, ({ ms }) => ms)));
   for (let round = 0; round < ROUNDS; round++) {
     if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while ranks were chosen');
-    const saved = round === 0 ? Math.min(1, (whole - mostMs) / -most) : (low + high) / 2;
-    const decisions = choose(surveyed, saved * most, ({ ms }) => ms) ?? cheapest;
-    const [, after] = await timed(decisions);
-    if (after <= mostMs) {
+    const part = (low + high) / 2;
+    const decisions = choose(surveyed, part * most, ({ ms }) => ms) ?? cheapest;
+    const [before, after] = await timed(decisions);
+    if (after <= mostOf(before)) {
       found = decisions;
-      high = saved;
-    } else low = saved;
+      high = part;
+    } else low = part;
   }
   return found;
 }

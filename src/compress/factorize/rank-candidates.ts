@@ -19,6 +19,8 @@ export type RankPolicy =
   | { readonly by: 'macs'; readonly most: number }
   /** As little loss as the whole model's milliseconds of one image on one thread allow. */
   | { readonly by: 'latency'; readonly mostMs: number }
+  /** The same, so many times fewer than the model takes when both take turns. */
+  | { readonly by: 'latency'; readonly times: number }
   /** By layer, taken as they are. */
   | { readonly by: 'given'; readonly ranks: ReadonlyMap<string, Factorization> };
 
