@@ -17,7 +17,8 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from './gen/onnx_pb.ts';
-import { parseModel, readModel, serializeModel, writeModel } from './model-file.ts';
+import { parseModel, readModel, writeModel } from './model-file.ts';
+import { serializeModel } from './onnx-bytes.ts';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,24 +1,17 @@
-/** ONNX files: reading, and writing so that a full disk or a crash never leaves half a model. */
+/** Model files: reading ONNX and `.skz`, and writing ONNX so that a full disk or a crash never leaves half a model. */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { toBinary } from '@bufbuild/protobuf';
 import { asSkeinError, messageOf, type PendingFile, SkeinError, writePending } from '../base/index.ts';
 import type { Graph, Model, Tensor } from '../graph/index.ts';
-import { ExternalData } from './external-data.ts';
-import { modelFromProto } from './from-proto.ts';
-import { type ModelProto, ModelProtoSchema } from './gen/onnx_pb.ts';
+import { ModelProtoSchema } from './gen/onnx_pb.ts';
+import { LARGEST_MODEL, type ParseOptions, parseOnnx, serializeModel } from './onnx-bytes.ts';
+import { decodeSkz, isSkz } from './skz/index.ts';
 import type { PlaceOutside } from './tensor-proto.ts';
 import { modelToProto } from './to-proto.ts';
 
-/** protobuf ends at 2 GiB. */
-const LARGEST_MODEL = 2 ** 31 - 1;
 /** Offsets at page boundaries let runtimes map the file into memory. */
 const ALIGNMENT = 4096;
-
-export interface ParseOptions {
-  /** Folder against which the locations of external data count. */
-  readonly baseDir?: string;
-}
 
 export interface WriteOptions {
   /** Puts large initializers into a second file beside the model. */
@@ -31,25 +24,14 @@ export interface WriteOptions {
 }
 
 /**
- * A model from the bytes of an ONNX file. The bytes are referred to, not copied: do not change them afterwards.
- * @throws SkeinError 'corrupt' if they are truncated or no ONNX, 'not-found' or 'invalid-argument' for bad external data
+ * A model from the bytes of an ONNX or `.skz` file. The bytes are referred to, not copied: do not change them afterwards.
+ * @throws SkeinError 'corrupt' if they are truncated or neither, 'not-found' or 'invalid-argument' for bad external data
  */
 export function parseModel(bytes: Uint8Array, options: ParseOptions = {}): Model {
-  let proto: ModelProto;
-  try {
-    // A plain view: a Buffer's methods differ.
-    proto = fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (error) {
-    throw new SkeinError('corrupt', `The file is truncated or no ONNX model: ${messageOf(error)}`, { cause: error });
-  }
-  try {
-    return modelFromProto(proto, new ExternalData(options.baseDir));
-  } catch (error) {
-    throw asSkeinError(error, 'corrupt', 'The file is no ONNX model');
-  }
+  return isSkz(bytes) ? decodeSkz(bytes) : parseOnnx(bytes, options);
 }
 
-/** Reads an ONNX file, its external data on demand. @throws SkeinError as `parseModel`, with the path in the message */
+/** Reads an ONNX or `.skz` file, external and coded data on demand. @throws SkeinError as `parseModel`, with the path in the message */
 export async function readModel(path: string): Promise<Model> {
   let bytes: Uint8Array;
   try {
@@ -72,24 +54,6 @@ export async function readModel(path: string): Promise<Model> {
     const known = asSkeinError(error, 'corrupt');
     throw new SkeinError(known.code, `Cannot read model '${path}': ${known.message}`, { cause: error });
   }
-}
-
-/** The bytes of an ONNX file with everything inside. @throws SkeinError 'too-large' above 2 GB */
-export function serializeModel(model: Model): Uint8Array<ArrayBuffer> {
-  const size = initializerBytes(model.graph);
-  if (size > LARGEST_MODEL) {
-    throw new SkeinError(
-      'too-large',
-      `The model has ${size} bytes of initializers, an ONNX file holds 2 GB at most: write it with external data`,
-    );
-  }
-  return toBinary(ModelProtoSchema, modelToProto(model));
-}
-
-function initializerBytes(graph: Graph): number {
-  let bytes = 0;
-  for (const tensor of graph.initializers.values()) bytes += tensor.byteLength ?? 0;
-  return bytes;
 }
 
 /**
