@@ -22,7 +22,7 @@ type Options = DataOptions & EngineFlags & ModelOptions & OutputOptions;
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('measure accuracy, latency, throughput and size')
-    .argument('<model>', 'an .onnx file, a plan.json, or a folder that holds one');
+    .argument('<model>', 'an .onnx or .skz file, a plan.json, or a folder that holds one');
   return withAction<Options>(withModelOptions(withEngine(withData(command))), async (output, [path = ''], options) => {
     const { openData } = await import('../data/index.ts');
     const { evaluate, openServable } = await import('../plan/index.ts');

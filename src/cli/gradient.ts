@@ -15,7 +15,7 @@ interface Options extends OutputOptions {
 export function gradientCommand(): Command {
   const command = new Command('gradient')
     .description('write the ONNX model that computes loss and gradients')
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', 'an .onnx or .skz file')
     .addOption(
       new Option('--loss <loss>', 'a mean over the batch; labels: int64 [N], for bce and mse as the first output')
         .choices(LOSSES)

@@ -37,8 +37,8 @@ is refused before anything is measured.`;
 export function pairCommand(): Command {
   const command = new Command('pair')
     .description('calibrate a cascade: the small model answers, the big one only where the small one is unsure')
-    .argument('<small>', 'an .onnx file or a plan')
-    .argument('<big>', 'an .onnx file or a plan')
+    .argument('<small>', 'an .onnx or .skz file, or a plan')
+    .argument('<big>', 'an .onnx or .skz file, or a plan')
     .requiredOption('-o, --output <folder>', 'where plan.json goes, and copies of the models with it')
     .option('--max-drop <fraction>', "accuracy that may be lost against the big model's", numberBetween(0, 1), 0)
     .option('--name <name>', 'of the plan (default: that of the folder)')

@@ -23,7 +23,7 @@ interface Options extends OutputOptions {
 export function profileCommand(): Command {
   const command = new Command('profile')
     .description('show a row a layer: shape, parameters, MACs, milliseconds')
-    .argument('<model>', 'an .onnx file, or a plan of one model')
+    .argument('<model>', 'an .onnx or .skz file, or a plan of one model')
     .option('--batch <n>', 'images at a time', wholeNumber(1), 1)
     .option('--runs <n>', 'runs to take the mean of', wholeNumber(1), 50);
   return withAction<Options>(withShape(withThreads(command)), async (output, [path = ''], options) => {

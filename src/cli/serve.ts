@@ -47,7 +47,7 @@ export function serveCommand(): Command {
     .description('serve a model, a plan or a folder of models over the Open Inference Protocol (REST and gRPC)')
     .argument(
       '<model>',
-      'an .onnx file, a plan.json, or a folder of models: <model>.onnx, <model>/<version>/model.onnx',
+      'an .onnx or .skz file, a plan.json, or a folder of models: <model>.onnx, <model>/<version>/model.onnx',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <n>', 'port of REST; 0 picks a free one', wholeNumber(0, LAST_PORT), 8000)

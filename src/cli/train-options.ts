@@ -54,7 +54,10 @@ const ANY = Number.MAX_VALUE;
 export function trainWords(): Command {
   const command = new Command('train')
     .description('train or fine-tune a model')
-    .argument('<model>', 'an .onnx file to fine-tune, or the name of an architecture: resnet20, vgg19:width=0.5, …')
+    .argument(
+      '<model>',
+      'an .onnx or .skz file to fine-tune, or the name of an architecture: resnet20, vgg19:width=0.5, …',
+    )
     .requiredOption('-o, --output <file>', 'the .onnx file to write; beside it a log, and a checkpoint to go on from');
   withData(command, 'of the sample, drawn images, fresh weights, order and variation of the images, and dropout')
     .option('--val <source>', "held-out images that the best epoch is chosen by (default: the split 'val' of --data)")

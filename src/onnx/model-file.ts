@@ -1,17 +1,20 @@
-/** Model files: reading ONNX and `.skz`, and writing ONNX so that a full disk or a crash never leaves half a model. */
+/** Model files, ONNX and `.skz`: reading, and writing so that a full disk or a crash never leaves half a model. */
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import { asSkeinError, messageOf, type PendingFile, SkeinError, writePending } from '../base/index.ts';
 import type { Graph, Model, Tensor } from '../graph/index.ts';
 import { ModelProtoSchema } from './gen/onnx_pb.ts';
 import { LARGEST_MODEL, type ParseOptions, parseOnnx, serializeModel } from './onnx-bytes.ts';
-import { decodeSkz, isSkz } from './skz/index.ts';
+import { decodeSkz, encodeSkz, isSkz, type SkzOptions } from './skz/index.ts';
 import type { PlaceOutside } from './tensor-proto.ts';
 import { modelToProto } from './to-proto.ts';
 
 /** Offsets at page boundaries let runtimes map the file into memory. */
 const ALIGNMENT = 4096;
+
+/** What files of models are called. */
+export const MODEL_EXTENSIONS: readonly string[] = ['.onnx', '.skz'];
 
 export interface WriteOptions {
   /** Puts large initializers into a second file beside the model. */
@@ -21,6 +24,13 @@ export interface WriteOptions {
     /** Initializers from this many bytes on; 1024 unless told. */
     readonly thresholdBytes?: number;
   };
+  /** How a `.skz` file is coded. */
+  readonly skz?: SkzOptions;
+}
+
+/** Whether a file's name is that of a model. */
+export function isModelFile(name: string): boolean {
+  return MODEL_EXTENSIONS.includes(extname(name));
 }
 
 /**
@@ -57,7 +67,7 @@ export async function readModel(path: string): Promise<Model> {
 }
 
 /**
- * Writes an ONNX file, atomically: at every moment `path` holds the old model or the new one. Everything goes inside, also
+ * Writes a model file, `.skz` where the path ends so and ONNX everywhere else, atomically: at every moment `path` holds the old model or the new one. Everything goes inside, also
  * what lay in external data, unless told. With external data the data file is renamed just before the model, so a crash
  * between the two can leave the old model with new data.
  * @throws SkeinError with the path in its message: 'too-large' above 2 GB, as writePending where the system refuses
@@ -65,7 +75,12 @@ export async function readModel(path: string): Promise<Model> {
 export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<void> {
   const pending: PendingFile[] = [];
   try {
-    if (options.externalData === undefined) {
+    if (extname(path) === '.skz') {
+      if (options.externalData !== undefined) {
+        throw new SkeinError('invalid-argument', 'A .skz file holds everything itself: write it without external data');
+      }
+      pending.push(await writePending(path, [encodeSkz(model, options.skz).bytes]));
+    } else if (options.externalData === undefined) {
       pending.push(await writePending(path, [serializeModel(model)]));
     } else {
       const file = options.externalData.file ?? `${basename(path)}.data`;

@@ -1,6 +1,6 @@
 /**
  * plan.json ↔ Plan: validated on reading, every error naming the place in the file. Models are named by paths relative
- * to the file that do not leave its folder, and by SHA-256 (of the .onnx itself, not of external data beside it).
+ * to the file that do not leave its folder, and by SHA-256 (of the .onnx or .skz itself, not of external data beside it).
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,17 @@ describe('savePlan()', () => {
     expect(await readFile(join(target, 'model.onnx'))).toEqual(await readFile(join(source, 'model.onnx')));
     // Again into the same folder, now that the models are there.
     expect(await savePlan(read, target)).toBe(file);
+  });
+
+  it('copies a .skz file byte for byte, named by its own hash', async () => {
+    await writeModel(colorModel({ channel: 'green' }), join(source, 'green.skz'));
+    const file = await savePlan(planOf(leaf('green.skz')), target);
+    const bytes = await readFile(join(source, 'green.skz'));
+    expect(await readFile(join(target, 'green.skz'))).toEqual(bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect((await readPlan(file)).root).toEqual({ kind: 'model', file: join(target, 'green.skz'), sha256 });
+    await writeFile(join(target, 'green.skz'), bytes.subarray(1));
+    await expect(readPlan(file)).rejects.toThrow('the file was changed');
   });
 
   it('never replaces another model', async () => {

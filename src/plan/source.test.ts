@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -64,6 +64,24 @@ describe('openServable() of a bare model', () => {
     await writeFile(join(folder, 'models.json'), JSON.stringify({ ...beside, models: { x: { file: 'x.onnx' } } }));
     expect((await openServable(file)).labelsFrom).toBe('convention');
     await rm(join(folder, 'models.json'));
+  });
+
+  it('opens a .skz file as the model that is in it', async () => {
+    const metadata = new Map([['labels', JSON.stringify(NAMES)]]);
+    const file = await write('coded.skz', { ...model, metadata });
+    expect((await readFile(file)).subarray(1, 4).toString()).toBe('SKZ');
+    const { plan, labelsFrom } = await openServable(file);
+    expect(plan).toMatchObject({ name: 'coded', labels: NAMES, root: { kind: 'model', file } });
+    expect(labelsFrom).toBe('metadata');
+  });
+
+  it('finds what models.json says of a name under either extension', async () => {
+    const file = join(folder, 'listed', 'small.skz');
+    await mkdir(dirname(file), { recursive: true });
+    await writeModel(model, file);
+    const beside = { input: { mean: [0.5, 0, 0] }, models: { small: {} } };
+    await writeFile(join(folder, 'listed', 'models.json'), JSON.stringify(beside));
+    expect((await openServable(file)).preprocessingFrom).toBe('models.json');
   });
 
   it('finds models.json above it in a folder of models, the nearest first', async () => {

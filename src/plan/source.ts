@@ -1,5 +1,5 @@
 /**
- * From what a user names (an .onnx file, a plan.json, a folder that holds one) to a plan. An ONNX file says nothing of its
+ * From what a user names (an .onnx or .skz file, a plan.json, a folder that holds one) to a plan. A model says nothing of its
  * preprocessing and classes, so they come, each from the first of these that has it: the caller's overrides; the model's
  * own metadata (`labels`, `mean`, `std` as JSON arrays); `models.json` beside it, or above it in a folder of models;
  * convention.
@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { messageOf, SkeinError } from '../base/index.ts';
 import type { ImageShape } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
-import { readModel } from '../onnx/index.ts';
+import { MODEL_EXTENSIONS, readModel } from '../onnx/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import type { Plan } from './plan.ts';
 import { PLAN_FILE, readPlan } from './plan-file.ts';
@@ -40,7 +40,7 @@ interface Description {
 }
 
 /** What a model's file is called in a folder of its own. */
-const OWN_NAME = 'model.onnx';
+const OWN_NAMES = MODEL_EXTENSIONS.map((extension) => `model${extension}`);
 
 /** ImageNet's, which most published models expect (RGB in 0 to 1). */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -62,7 +62,7 @@ export async function openServable(path: string, overrides: SourceOverrides = {}
       return openPlanFile(file, overrides);
     throw new SkeinError(
       'not-found',
-      `Cannot open '${path}': expected an .onnx file, a plan.json, or a folder that holds one`,
+      `Cannot open '${path}': expected an .onnx or .skz file, a plan.json, or a folder that holds one`,
     );
   }
   return extname(path) === '.json' ? openPlanFile(path, overrides) : openModelFile(path, overrides);
@@ -195,7 +195,7 @@ async function describedAbove(file: string): Promise<Description[]> {
   const folders = [dirname(path)];
   if (/^[1-9]\d*$/.test(basename(folders[0] as string))) folders.push(dirname(folders[0] as string));
   // In a folder of its own a model bears the folder's name, and the folder of models is the one above.
-  const owner = basename(path) === OWN_NAME ? basename(folders.at(-1) as string) : undefined;
+  const owner = OWN_NAMES.includes(basename(path)) ? basename(folders.at(-1) as string) : undefined;
   if (owner !== undefined) folders.push(dirname(folders.at(-1) as string));
   const found = await Promise.all([...new Set(folders)].map((folder) => describedIn(folder, path, owner)));
   return found.filter((described) => described !== undefined);
@@ -215,8 +215,10 @@ async function describedIn(folder: string, file: string, owner?: string): Promis
     });
   }
   const listed = Object.entries(described.models ?? {});
-  const speaksOfIt = ([name, model]: (typeof listed)[number]): boolean =>
-    resolve(folder, model.file ?? `${name}.onnx`) === file || name === owner;
+  const speaksOfIt = ([name, model]: (typeof listed)[number]): boolean => {
+    const files = model.file === undefined ? MODEL_EXTENSIONS.map((extension) => `${name}${extension}`) : [model.file];
+    return files.some((named) => resolve(folder, named) === file) || name === owner;
+  };
   if (listed.length > 0 && !listed.some(speaksOfIt)) return undefined;
   return { labels: described.labels, mean: described.input?.mean, std: described.input?.std };
 }

@@ -1,10 +1,12 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedDir } from '../../test/shared.ts';
 import { SMALL_SHAPE, SMALL_SIZE, writeSmallModel } from '../../test/small-models.ts';
 import type { BufferPool } from '../base/index.ts';
+import { Tensor } from '../graph/index.ts';
+import { readModel, writeModel } from '../onnx/index.ts';
 import { Engine, type LoadedModel } from './engine.ts';
 import type { TensorData } from './tensor-data.ts';
 
@@ -123,5 +125,49 @@ describe('Engine', () => {
       await engine.close();
       await rm(folder, { recursive: true });
     }
+  });
+});
+
+describe('Engine.load() of a .skz file', () => {
+  let folder: string;
+  let engine: Engine;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'skein-engine-'));
+    engine = new Engine({ workers: 2 });
+  });
+  afterAll(async () => {
+    await engine.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const scores = async (model: LoadedModel) => {
+    const feed = (buffers: BufferPool) => {
+      const data = buffers.float32(SMALL_SIZE).map((_, i) => Math.sin(i));
+      return { input: { dtype: 'float32' as const, dims: [1, ...SMALL_SHAPE], data } };
+    };
+    return (await model.run(feed)).outputs.logits?.data as Float32Array;
+  };
+
+  it('computes what the model in it computes, by path and by bytes; a damaged one is corrupt', async () => {
+    const { graph, ...rest } = await readModel(await writeSmallModel(join(folder, 'm.onnx')));
+    const signs = [...graph.initializers].map(([name, tensor]): [string, Tensor] =>
+      tensor.dtype === 'float32'
+        ? [name, Tensor.float32(tensor.dims, tensor.float32s().map(Math.sign))]
+        : [name, tensor],
+    );
+    const model = { ...rest, graph: { ...graph, initializers: new Map(signs) } };
+    const [plain, coded] = [join(folder, 'm.onnx'), join(folder, 'm.skz')];
+    await writeModel(model, plain);
+    await writeModel(model, coded);
+    const bytes = await readFile(coded);
+    expect(bytes.length).toBeLessThan((await readFile(plain)).length);
+    const expected = await scores(await engine.load(plain));
+    expect(new Set(expected).size).toBeGreaterThan(2);
+    expect(await scores(await engine.load(coded))).toEqual(expected);
+    expect(await scores(await engine.load(bytes))).toEqual(expected);
+    bytes[bytes.length - 3] = (bytes.at(-3) as number) ^ 1;
+    await writeFile(coded, bytes);
+    await expect(engine.load(coded)).rejects.toMatchObject({ code: 'corrupt' });
+    await expect(engine.load(coded)).rejects.toThrow('its checksum does not fit');
   });
 });

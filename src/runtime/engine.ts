@@ -8,6 +8,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BufferPool, SkeinError, WorkerPool } from '../base/index.ts';
+import { isSkz } from '../onnx/index.ts';
 import { checkFeeds } from './check-feeds.ts';
 import { usableCores } from './cores.ts';
 import { type LayerTiming, parseProfile } from './profile.ts';
@@ -95,7 +96,7 @@ export class Engine {
 
   /**
    * Loads a model on every thread.
-   * @param model a path (needed for models with external data), or the bytes of the file
+   * @param model a path (needed for models with external data) of an ONNX or `.skz` file, or its bytes
    * @throws SkeinError 'corrupt' if ONNX Runtime cannot load it, 'unsupported' if the device is not there
    */
   async load(model: string | Uint8Array): Promise<LoadedModel> {
@@ -153,20 +154,21 @@ export class Engine {
     const bytes = typeof model === 'string' ? await readFile(model).catch(unreadable) : model;
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
     shared.set(bytes);
+    const coded = isSkz(bytes);
     try {
-      return await this.#install(shared, settings);
+      return await this.#install(shared, coded, settings);
     } catch (error) {
-      if (typeof model !== 'string') throw error;
-      return this.#install(model, settings);
+      if (typeof model !== 'string' || coded) throw error;
+      return this.#install(model, false, settings);
     }
   }
 
-  async #install(model: string | Uint8Array, settings: SessionSettings): Promise<LoadedModel> {
+  async #install(model: string | Uint8Array, coded: boolean, settings: SessionSettings): Promise<LoadedModel> {
     const session = this.#nextSession++;
     const key = `session ${session}`;
     let results: SessionResult[];
     try {
-      results = await this.#pool.install(key, () => ({ message: { kind: 'load', session, model, settings } }));
+      results = await this.#pool.install(key, () => ({ message: { kind: 'load', session, model, coded, settings } }));
     } catch (error) {
       // Some threads may have loaded it before another failed.
       await this.#pool.broadcast(() => ({ message: { kind: 'unload', session } })).catch(() => {});

@@ -18,6 +18,8 @@ export type SessionJob =
       readonly kind: 'load';
       readonly session: number;
       readonly model: string | Uint8Array;
+      /** Whether the bytes are of a `.skz` file, which the thread decodes. */
+      readonly coded?: boolean;
       readonly settings: SessionSettings;
     }
   | {

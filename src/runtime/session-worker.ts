@@ -6,7 +6,7 @@ import { threadId } from 'node:worker_threads';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
 import { DTYPES, type DType } from '../tensor/index.ts';
-import type { Device, SessionJob, SessionResult, SessionSettings } from './session-protocol.ts';
+import type { Device, SessionJob, SessionResult } from './session-protocol.ts';
 import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';
 
 // ONNX Runtime writes coloured lines to standard error, past any log. What is an error is thrown, too; the rest is
@@ -16,10 +16,12 @@ const FATAL = 4;
 
 const sessions = new Map<number, { readonly session: InferenceSession; readonly profiled: boolean }>();
 
+type LoadJob = Extract<SessionJob, { kind: 'load' }>;
+
 answerJobs<SessionJob, SessionResult>((job) => {
   switch (job.kind) {
     case 'load':
-      return load(job.session, job.model, job.settings);
+      return load(job);
     case 'run':
       return run(job.session, job.feeds, job.keep ?? {});
     case 'put':
@@ -31,7 +33,7 @@ answerJobs<SessionJob, SessionResult>((job) => {
   }
 });
 
-async function load(id: number, model: string | Uint8Array, settings: SessionSettings): Promise<Answer<SessionResult>> {
+async function load({ session: id, model, coded = false, settings }: LoadJob): Promise<Answer<SessionResult>> {
   let session = sessions.get(id)?.session;
   if (session === undefined) {
     const options: InferenceSession.SessionOptions = {
@@ -49,10 +51,11 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       // The engine adds the time in milliseconds, which two threads that load at once may share.
       options.profileFilePrefix = `${settings.profilePrefix}-${threadId}`;
     }
+    const decoded = typeof model !== 'string' && coded ? await onnxOf(model) : model;
     try {
-      session = await create(model, options);
+      session = await create(decoded, options);
     } catch (error) {
-      throw await loadError(error, model, settings.device);
+      throw await loadError(error, decoded, settings.device);
     }
     sessions.set(id, { session, profiled: settings.profilePrefix !== undefined });
   }
@@ -63,6 +66,13 @@ async function load(id: number, model: string | Uint8Array, settings: SessionSet
       outputs: session.outputMetadata.map(tensorInfo),
     },
   };
+}
+
+/** What is in a `.skz` file, as ONNX. */
+async function onnxOf(shared: Uint8Array): Promise<Uint8Array> {
+  // Most threads never need to know the format.
+  const { parseModel, serializeModel } = await import('../onnx/index.ts');
+  return serializeModel(parseModel(Uint8Array.from(shared)));
 }
 
 function create(model: string | Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> {

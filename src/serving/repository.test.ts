@@ -37,6 +37,17 @@ it('finds versions in the layout of Triton and single models in the short ones',
   ]);
 });
 
+it('takes a .skz file wherever an .onnx may stand, and the .onnx where there are both', async () => {
+  await put('a.skz', 'b/model.skz', 'c/2/model.skz', 'd.skz', 'd.onnx', 'e/model.skz', 'e/model.onnx', 'f.data');
+  expect(await list()).toEqual([
+    ['a', '1: a.skz'],
+    ['b', '1: b/model.skz'],
+    ['c', '2: c/2/model.skz'],
+    ['d', '1: d.onnx'],
+    ['e', '1: e/model.onnx'],
+  ]);
+});
+
 it('a file is served under the name that it gives itself, and so is the folder of a plan', async () => {
   await put('p/plan.json', 'm.onnx');
   expect(await list(join(folder, 'm.onnx'))).toEqual([['name of m.onnx', '1: m.onnx']]);

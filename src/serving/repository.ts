@@ -1,16 +1,18 @@
 /**
  * What there is to serve: one file, or a folder of models with versions, in the layout that Triton has
  * (`<model>/<version>/model.onnx`, or `plan.json` in its place) and in the shorter ones that people have: `<model>.onnx`,
- * `<model>/model.onnx`, `<model>/plan.json`. Only reads the file system; what is loaded is the registry's business.
+ * `<model>/model.onnx`, `<model>/plan.json`. A `.skz` file may stand wherever an `.onnx` may. Only reads the file system;
+ * what is loaded is the registry's business.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { SkeinError } from '../base/index.ts';
+import { isModelFile } from '../onnx/index.ts';
 
 export interface ModelVersion {
   /** A whole number from 1, as text. */
   readonly version: string;
-  /** An .onnx or plan.json file. */
+  /** An .onnx, .skz or plan.json file. */
   readonly path: string;
   /** Changes when the file does. */
   readonly fingerprint: string;
@@ -28,7 +30,7 @@ export interface Repository {
 }
 
 /** What a model's own folder holds, the first of these that is there. */
-const OWN_FOLDER: readonly string[] = ['plan.json', 'model.onnx'];
+const OWN_FOLDER: readonly string[] = ['plan.json', 'model.onnx', 'model.skz'];
 
 /**
  * The repository at `path`.
@@ -46,7 +48,7 @@ export async function openRepository(path: string, nameOf: (file: string) => Pro
   if ((await repository.list()).length === 0) {
     throw new SkeinError(
       'not-found',
-      `Cannot serve '${path}': expected models as <model>.onnx, <model>/plan.json or <model>/<version>/model.onnx, found none`,
+      `Cannot serve '${path}': expected models as <model>.onnx (or .skz), <model>/plan.json or <model>/<version>/model.onnx, found none`,
     );
   }
   return repository;
@@ -63,12 +65,14 @@ function singleFile(path: string, name: string): Repository {
 
 async function listFolder(folder: string): Promise<RepositoryModel[]> {
   const models = new Map<string, RepositoryModel>();
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  const entries = await readdir(folder, { withFileTypes: true });
+  // Of the files of one name the .onnx comes first.
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(path)));
-    const name = isFolder ? entry.name : basename(entry.name, '.onnx');
-    if (!isFolder && extname(entry.name) !== '.onnx') continue;
+    const name = isFolder ? entry.name : basename(entry.name, extname(entry.name));
+    if (!isFolder && !isModelFile(entry.name)) continue;
     const versions = isFolder ? await versionsIn(path) : await oneVersion(path);
     // A folder takes precedence over a file of the same name: it can hold versions.
     if (versions.length > 0 && (isFolder || !models.has(name))) models.set(name, { name, versions });
