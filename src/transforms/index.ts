@@ -3,3 +3,4 @@ export * from './fold.ts';
 export * from './fold-batch-norm.ts';
 export * from './pass.ts';
 export * from './residual/residual-branches.ts';
+export * from './share/index.ts';

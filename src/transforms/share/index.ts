@@ -1,0 +1,6 @@
+export * from './compression-rate.ts';
+export * from './k-means.ts';
+export * from './magnitude-masks.ts';
+export * from './reparametrize.ts';
+export * from './shared-weights.ts';
+export * from './weight-layers.ts';
