@@ -9,6 +9,7 @@ import { checkWritable, SkeinError } from '../base/index.ts';
 import type { FineTuneOptions, Meter, Stages } from '../compress/index.ts';
 import type { Augmentation, Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
+import type { WriteOptions } from '../onnx/index.ts';
 import { readAugmentation } from './augmentation.ts';
 import {
   CommandFailure,
@@ -74,6 +75,8 @@ export interface Compressed {
   readonly lines?: readonly string[];
   /** Of the metadata: what was done, in words and numbers. */
   readonly recipe?: object;
+  /** How the file is written. */
+  readonly write?: WriteOptions;
 }
 
 export interface CompressionDefaults {
@@ -85,7 +88,7 @@ export interface CompressionDefaults {
 /** The words that every compression has. @param command with its name, description and own words */
 export function withCompression(command: Command, { epochs, rate = 0.01 }: CompressionDefaults): Command {
   command
-    .argument('<model>', 'an .onnx file')
+    .argument('<model>', 'an .onnx or .skz file')
     .requiredOption('-o, --output <file>', 'the file to write; while it is made, a folder of its steps lies beside it');
   withData(command)
     .option('--val <source>', "held-out images to choose and measure by (default: the split 'val' of --data)")
@@ -249,7 +252,7 @@ interface Origin {
 }
 
 /** Writes the model with what it needs to be served, and how it came about: a list, since compressions follow each other. */
-async function save({ model, recipe = {} }: Compressed, { flags, path, name, labels, preprocessing }: Origin) {
+async function save({ model, recipe = {}, write }: Compressed, { flags, path, name, labels, preprocessing }: Origin) {
   const { writeModel } = await import('../onnx/index.ts');
   const metadata = new Map(model.metadata);
   metadata.set('labels', JSON.stringify(labels));
@@ -261,7 +264,7 @@ async function save({ model, recipe = {} }: Compressed, { flags, path, name, lab
     'compressed',
     JSON.stringify([...before, { by: `skein ${name}`, model: path, epochs, seed, ...recipe }]),
   );
-  await writeModel({ ...model, metadata }, flags.output);
+  await writeModel({ ...model, metadata }, flags.output, write);
 }
 
 function historyOf(text: string | undefined): readonly unknown[] {

@@ -7,7 +7,9 @@ import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
 import { serveCommand } from './serve.ts';
+import { shareCommand } from './share.ts';
 import { trainCommand } from './train.ts';
+import { unpackCommand } from './unpack.ts';
 
 export function makeProgram(version: string): Command {
   return new Command('skein')
@@ -20,6 +22,8 @@ export function makeProgram(version: string): Command {
     .addCommand(serveCommand())
     .addCommand(benchCommand())
     .addCommand(trainCommand())
-    .addCommand(gradientCommand())
-    .addCommand(factorizeCommand());
+    .addCommand(factorizeCommand())
+    .addCommand(shareCommand())
+    .addCommand(unpackCommand())
+    .addCommand(gradientCommand());
 }

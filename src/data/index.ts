@@ -11,6 +11,7 @@ export {
   balancedSampler,
   halfPositiveSampler,
   inverseFrequencyWeights,
+  partSampler,
   type Sampler,
   shuffledSampler,
 } from './samplers.ts';

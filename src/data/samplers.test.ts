@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { balancedSampler, halfPositiveSampler, inverseFrequencyWeights, shuffledSampler } from './samplers.ts';
+import {
+  balancedSampler,
+  halfPositiveSampler,
+  inverseFrequencyWeights,
+  partSampler,
+  shuffledSampler,
+} from './samplers.ts';
 
 /** 60 of class 0, 30 of class 1, 10 of class 3; none of class 2. */
 const LABELS = Int32Array.from({ length: 100 }, (_, i) => (i < 60 ? 0 : i < 90 ? 1 : 3));
@@ -26,6 +32,13 @@ describe.each([
     expect(epochs[0]).not.toEqual(epochs[1]);
     expect(sampler(6).order(0)).not.toEqual(epochs[0]);
   });
+});
+
+it('part: the first images of each epoch of another', () => {
+  const [whole, part] = [shuffledSampler(100, 1), partSampler(shuffledSampler(100, 1), 30)];
+  expect(part.size).toBe(30);
+  for (const epoch of [0, 1]) expect(part.order(epoch)).toEqual(whole.order(epoch).slice(0, 30));
+  expect(partSampler(whole, 1000).size).toBe(100);
 });
 
 it('shuffled: every image once an epoch, everywhere equally often', () => {

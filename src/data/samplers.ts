@@ -16,6 +16,11 @@ export function shuffledSampler(size: number, seed: number): Sampler {
   return { size, order: (epoch) => streamOf(seed, epoch).shuffle(Uint32Array.from({ length: size }, (_, i) => i)) };
 }
 
+/** The first `size` images of each of another's epochs: epochs that are parts of one. */
+export function partSampler(sampler: Sampler, size: number): Sampler {
+  return { size: Math.min(size, sampler.size), order: (epoch) => sampler.order(epoch).slice(0, size) };
+}
+
 /**
  * Every class as often as any other: each once in every run of as many images as there are classes. Images of a rare
  * class come several times an epoch, each as often as the others of its class, give or take one; of a frequent class a

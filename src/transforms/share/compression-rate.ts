@@ -18,9 +18,11 @@ export interface LayerSize {
   readonly entries: number;
   /** Values in the codebook. */
   readonly codebook: number;
-  /** Bits of a code and of a position, before Huffman coding; a position has none where every weight is stored. */
+  /** Bits of a code and of a position, before Huffman coding; a position has none where the file stores every weight. */
   readonly codeBits: number;
   readonly indexBits: number;
+  /** Floats and their positions take so many bits where only what is kept is stored. */
+  readonly sparseBits: number;
   /** Bits of all codes and all positions after Huffman coding. */
   readonly huffmanCodeBits: number;
   readonly huffmanIndexBits: number;
@@ -39,13 +41,12 @@ export interface StepBits {
   readonly huffman: number;
 }
 
-export function stepBits(size: LayerSize): StepBits {
-  const { weights, entries, codebook, codeBits, indexBits, bytes } = size;
+export function stepBits({ weights, entries, codebook, codeBits, indexBits, sparseBits, bytes }: LayerSize): StepBits {
+  const original = 32 * weights;
   return {
-    original: 32 * weights,
-    // What is stored as it is has no codebook.
-    pruned: codebook === 0 && entries > 0 ? 32 * weights : entries * (32 + indexBits),
-    shared: codebook === 0 && entries > 0 ? 32 * weights : entries * (codeBits + indexBits) + 32 * codebook,
+    original,
+    pruned: Math.min(original, sparseBits),
+    shared: Math.min(original, entries * (codeBits + indexBits) + 32 * codebook),
     huffman: 8 * bytes,
   };
 }

@@ -14,8 +14,10 @@ const MOST_ITERATIONS = 1000;
 export function kMeans(values: Float32Array, k: number): { centroids: Float32Array; nearest: Uint16Array } {
   const sorted = values.slice().sort();
   const centroids = Float32Array.from(lloyd(sorted, linear(sorted, k)));
-  const borders = bordersOf(centroids);
-  return { centroids, nearest: Uint16Array.from(values, (value) => countBelow(borders, value)) };
+  const borders = Float64Array.from(bordersOf(centroids));
+  const nearest = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) nearest[i] = countBelow(borders, values[i] as number);
+  return { centroids, nearest };
 }
 
 /** Evenly spaced from the smallest to the largest. */

@@ -36,17 +36,10 @@ function keptCounts(sorted: readonly Float32Array[], sparsity: number, criterion
   if (criterion === 'uniform') return sorted.map(({ length }) => length - Math.ceil(length * sparsity));
   const scores = sorted.map((magnitudes) => scoresOf(magnitudes, criterion));
   const total = scores.reduce((sum, { length }) => sum + length, 0);
-  const all = new Float32Array(total);
-  let at = 0;
-  for (const each of scores) {
-    all.set(each, at);
-    at += each.length;
-  }
-  all.sort();
   const removed = Math.ceil(total * sparsity);
-  const threshold = removed === 0 ? -1 : (all[removed - 1] as number);
+  const threshold = removed === 0 ? -1 : smallest(scores, removed);
   // Of those at the threshold some may stay.
-  let ties = lowerBound(all, threshold, true) - removed;
+  let ties = countTo(scores, threshold) - removed;
   return scores.map((each) => {
     const above = each.length - lowerBound(each, threshold, true);
     const equal = Math.min(ties, each.length - above - lowerBound(each, threshold, false));
@@ -54,6 +47,28 @@ function keptCounts(sorted: readonly Float32Array[], sparsity: number, criterion
     return above + equal;
   });
 }
+
+/** How many scores are not above `value`. */
+function countTo(scores: readonly Float32Array[], value: number): number {
+  return scores.reduce((sum, each) => sum + lowerBound(each, value, true), 0);
+}
+
+/** The score that is the `rank`-th from below, of lists that rise: floats of no sign are ordered as their bits are. */
+function smallest(scores: readonly Float32Array[], rank: number): number {
+  const float = new Float32Array(1);
+  const bits = new Uint32Array(float.buffer);
+  let [low, high] = [0, INFINITY_BITS];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    bits[0] = middle;
+    if (countTo(scores, float[0] as number) >= rank) high = middle;
+    else low = middle + 1;
+  }
+  bits[0] = low;
+  return float[0] as number;
+}
+
+const INFINITY_BITS = 0x7f800000;
 
 /** Rising, as the magnitudes are. */
 function scoresOf(magnitudes: Float32Array, criterion: Exclude<Criterion, 'uniform'>): Float32Array {

@@ -55,7 +55,7 @@ export function withCodebooks(model: Model, shared: ReadonlyMap<string, SharedWe
     if (codebook.length === 0) continue;
     const dims = model.graph.initializers.get(name)?.dims ?? [];
     const book = editor.addInitializer(`${name}/codebook`, Tensor.float32([codebook.length], codebook.slice()));
-    const places = new Tensor('int32', dims, new Uint8Array(Int32Array.from(codes).buffer));
+    const places = new Tensor('int32', dims, new Uint8Array(new Int32Array(codes).buffer));
     const indices = editor.addInitializer(`${name}/codes`, places);
     const front = editor.addInitializer(`${name}/front`, Tensor.int64s([1, 0]));
     // The zero of code 0 is no parameter: it comes before the codebook.

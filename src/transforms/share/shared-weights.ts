@@ -14,17 +14,24 @@ export interface SharedWeights {
  * @param bits of a code, 1 to 12
  */
 export function shareWeights(weights: Float32Array, bits: number): SharedWeights {
-  const survivors = weights.filter((weight) => weight !== 0);
-  const values = survivors.length < weights.length ? 2 ** bits - 1 : 2 ** bits;
+  // Loops: these are arrays of millions.
+  let count = 0;
+  for (let i = 0; i < weights.length; i++) if (weights[i] !== 0) count++;
+  const survivors = new Float32Array(count);
+  for (let i = 0, at = 0; i < weights.length; i++) if (weights[i] !== 0) survivors[at++] = weights[i] as number;
+  const values = count < weights.length ? 2 ** bits - 1 : 2 ** bits;
   const { centroids, nearest } = kMeans(survivors, values);
-  let at = 0;
-  const codes = Uint16Array.from(weights, (weight) => (weight === 0 ? 0 : (nearest[at++] as number) + 1));
+  const codes = new Uint16Array(weights.length);
+  for (let i = 0, at = 0; i < weights.length; i++) if (weights[i] !== 0) codes[i] = (nearest[at++] as number) + 1;
   return { codebook: centroids, codes };
 }
 
 /** The weights that they stand for. */
 export function sharedValues({ codebook, codes }: SharedWeights): Float32Array {
-  return Float32Array.from(codes, (code) => (code === 0 ? 0 : (codebook[code - 1] as number)));
+  const values = Float32Array.of(0, ...codebook);
+  const weights = new Float32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) weights[i] = values[codes[i] as number] as number;
+  return weights;
 }
 
 /** The model with other values in the named initializers; their shapes stay. */

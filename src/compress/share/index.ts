@@ -1,0 +1,2 @@
+export * from './deep-compression.ts';
+export * from './layer-sizes.ts';
