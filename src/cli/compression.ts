@@ -143,7 +143,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
     try {
       const { model, labels, preprocessing, fresh } = await sourceOf(path, training, flags, output);
-      if (fresh) throw new UsageError(`<model> must be an .onnx file, received '${path}'`);
+      if (fresh) throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
       const heldOut = validation ?? training;
       if (validation === undefined) {
         output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);

@@ -1,6 +1,5 @@
 /** What `skein train` trains, and on what. */
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { SkeinError } from '../base/index.ts';
 import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
@@ -43,7 +42,8 @@ export async function sourceOf(path: string, data: Dataset, flags: SourceFlags, 
 /** @throws UsageError for words that do not fit what is named; SkeinError */
 export async function openSubject(path: string, flags: SourceFlags, output: Output): Promise<Subject> {
   const { checkAugmentation, checkPreprocessing } = await import('../data/index.ts');
-  const isFile = extname(path) === '.onnx' || (await stat(path).catch(() => undefined))?.isFile() === true;
+  const { isModelFile } = await import('../onnx/index.ts');
+  const isFile = isModelFile(path) || (await stat(path).catch(() => undefined))?.isFile() === true;
   const subject = isFile ? await trainedModel(path, flags, output) : await architecture(path, flags);
   await asUsage(() => {
     checkPreprocessing(subject.preprocessing);

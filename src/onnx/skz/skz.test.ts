@@ -109,6 +109,10 @@ describe('encodeSkz() and decodeSkz()', () => {
     }
   });
 
+  it.each([0, 9, 1.5, Number.NaN])('refuse positions of %s bits', (bits) => {
+    expect(() => encodeSkz(network(), { indexBits: () => bits })).toThrow(hasCode('invalid-argument'));
+  });
+
   it('leave a tensor as it is where coding does not pay', () => {
     const random = new Random(1);
     const free = Tensor.float32(

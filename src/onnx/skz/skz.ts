@@ -7,7 +7,7 @@ import { messageOf, SkeinError } from '../../base/index.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { parseOnnx, serializeModel } from '../onnx-bytes.ts';
 import { FieldReader, FieldWriter } from './byte-fields.ts';
-import { type CodedSize, decodeTensor, encodeTensor } from './coded-tensor.ts';
+import { type CodedSize, decodeTensor, encodeTensor, MOST_INDEX_BITS } from './coded-tensor.ts';
 import { readRecord, type TensorRecord, writeRecord } from './tensor-record.ts';
 
 const MAGIC = Uint8Array.of(0x89, 0x53, 0x4b, 0x5a);
@@ -46,7 +46,7 @@ export function isSkz(bytes: Uint8Array): boolean {
 
 /**
  * A model as a `.skz` file: every float32 initializer that is smaller so is coded.
- * @throws SkeinError 'too-large' as serializeModel does
+ * @throws SkeinError 'invalid-argument' for bits that there are not, 'too-large' as serializeModel does
  */
 export function encodeSkz(model: Model, { indexBits = () => 8 }: SkzOptions = {}): EncodedSkz {
   const initializers = new Map(model.graph.initializers);
@@ -54,7 +54,7 @@ export function encodeSkz(model: Model, { indexBits = () => 8 }: SkzOptions = {}
   const records = new FieldWriter();
   for (const [name, tensor] of model.graph.initializers) {
     if (tensor.dtype !== 'float32' || !fitsRecord(name, tensor)) continue;
-    const coded = encodeTensor(bitsOf(tensor), indexBits(name));
+    const coded = encodeTensor(bitsOf(tensor), checkedBits(indexBits(name), name));
     if (coded === undefined) continue;
     const record = new FieldWriter();
     writeRecord(record, { name, dims: tensor.dims, tensor: coded.tensor });
@@ -70,6 +70,14 @@ export function encodeSkz(model: Model, { indexBits = () => 8 }: SkzOptions = {}
   content.bytes(onnx);
   for (const chunk of records.chunks) content.bytes(chunk);
   return { bytes: withHeader(content), tensors };
+}
+
+function checkedBits(bits: number, name: string): number {
+  if (Number.isInteger(bits) && bits >= 1 && bits <= MOST_INDEX_BITS) return bits;
+  throw new SkeinError(
+    'invalid-argument',
+    `Positions of '${name}' must have 1 to ${MOST_INDEX_BITS} bits, received ${bits}`,
+  );
 }
 
 /** The fields for name and rank end somewhere. */

@@ -41,7 +41,7 @@ function at(lengths: Uint8Array, i: number): number {
 
 /** @throws Error saying which field is impossible; the streams themselves are not looked at */
 export function readRecord(from: FieldReader): TensorRecord {
-  const name = new TextDecoder('utf-8', { fatal: true }).decode(from.bytes(from.number(2)));
+  const name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(from.bytes(from.number(2)));
   const within = <T>(read: () => T): T => {
     try {
       return read();
