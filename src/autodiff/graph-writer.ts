@@ -44,6 +44,7 @@ export class GraphWriter {
   readonly #types: Map<string, ValueType>;
   readonly #values: Map<string, KnownValue>;
   readonly #names: FreshNames;
+  readonly #domains = new Map<string, number>();
   /** The outputs of each node by what it computes, and of each small constant by its value. */
   readonly #written = new Map<string, readonly string[]>();
   #scope = '';
@@ -109,6 +110,26 @@ export class GraphWriter {
       throw new SkeinError('invalid-argument', `The graph has a value '${name}' already: rename it first`);
     }
     this.#names.take(name);
+  }
+
+  /** A name that nothing in the graph has: `base`, or with a number after it; it is taken from then on. */
+  freshName(base: string): string {
+    return this.#names.make(base);
+  }
+
+  /**
+   * Nodes of another operator set than the standard one are going to be appended.
+   * @throws SkeinError 'unsupported' where the model uses another version of it
+   */
+  importDomain(domain: string, version: number): void {
+    const there = this.#model.opsets.get(domain) ?? this.#domains.get(domain) ?? version;
+    if (there !== version) {
+      throw new SkeinError(
+        'unsupported',
+        `The graph uses version ${there} of the operator set '${domain}', received nodes of version ${version}: export both models with the same`,
+      );
+    }
+    this.#domains.set(domain, version);
   }
 
   /** A constant; one of few elements that is there already is used again. */
@@ -192,6 +213,7 @@ export class GraphWriter {
     }
     return {
       ...this.#model,
+      opsets: new Map([...this.#domains, ...this.#model.opsets]),
       graph: { ...graph, inputs: this.#inputs, outputs: infos, initializers: this.#initializers, nodes },
     };
   }

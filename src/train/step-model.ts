@@ -115,14 +115,15 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
     ...[...next].map(([name, value]) => [nextOf(name), value] as const),
   ]);
   for (const name of results.keys()) writer.claim(name);
-  const editor = new GraphEditor(writer.build(results).graph);
+  const { graph: whole, opsets } = writer.build(results);
+  const editor = new GraphEditor(whole);
   editor.removeUnused();
   const ofStatistics = [STATISTICS, AVERAGED_STATISTICS];
   const size = (name: string): number => (ofStatistics.includes(name) ? statistics.size : parameters.size);
   const graph = editor.build();
   const hasStep = graph.inputs.some(({ name }) => name === STEP_INPUT);
   return {
-    model: { ...model, graph },
+    model: { ...model, opsets, graph },
     parameters,
     statistics,
     state: [...next.keys()].map((name) => ({ name, size: size(name) })),
