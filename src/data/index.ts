@@ -1,5 +1,5 @@
 export { AugmentPool, type AugmentPoolOptions, type ImageToAugment } from './augment/augment-pool.ts';
-export { type Augmentation, augmentInto, checkAugmentation } from './augment/augmentation.ts';
+export { type Augmentation, augmentInto, checkAugmentation, variantsOf } from './augment/augmentation.ts';
 export type { ColorJitter } from './augment/color-jitter.ts';
 export { checkLabels } from './check-labels.ts';
 export type { Batch, BatchOptions, Dataset } from './dataset.ts';

@@ -136,6 +136,29 @@ describe('trainingBatches()', () => {
     expect(new Set(rows.map(({ data }) => String(data))).size).toBe(3);
   });
 
+  it('says which images are mirrored, where nothing else is done to them', async () => {
+    const plain = new Map((await collect({})).flat().map(({ index, data }) => [index, data]));
+    const seen = [0, 0];
+    for await (const batch of trainingBatches(load(), pre, {
+      batch: 16,
+      epoch: 2,
+      pool,
+      augmentation: { flip: true },
+    })) {
+      for (const [row, { index, data }] of rowsOf(batch).entries()) {
+        const variant = batch.variants?.[row] ?? -1;
+        const [, , width] = pre.shape;
+        const mirrored = (_: number, i: number, all: number[]) => all[i - (i % width) + width - 1 - (i % width)];
+        expect(data).toEqual(variant === 1 ? plain.get(index)?.map(mirrored) : plain.get(index));
+        seen[variant] = (seen[variant] ?? 0) + 1;
+      }
+    }
+    expect(Math.min(...seen)).toBeGreaterThan(COUNT / 5);
+    for await (const { variants } of trainingBatches(load(), pre, { batch: 50, epoch: 0, pool, augmentation })) {
+      expect(variants).toBeUndefined();
+    }
+  });
+
   it('leaves a smaller last batch out where it is told to', async () => {
     const sizes = async (options: Partial<TrainingOptions>) => (await collect(options)).map((rows) => rows.length);
     expect(await sizes({})).toEqual([16, 16, 16, 2]);

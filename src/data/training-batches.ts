@@ -3,9 +3,9 @@
  * follows from the seed, the epoch, i, and how often i came before in the epoch: not from the number of threads, the size
  * of the batches or the order. So an epoch that begins at batch k goes on as an unbroken one.
  */
-import { SkeinError } from '../base/index.ts';
+import { Random, SkeinError, seedOf } from '../base/index.ts';
 import { AugmentPool } from './augment/augment-pool.ts';
-import { type Augmentation, checkAugmentation } from './augment/augmentation.ts';
+import { type Augmentation, checkAugmentation, variantOf, variantsOf } from './augment/augmentation.ts';
 import type { Dataset } from './dataset.ts';
 import { checkPreprocessing, type Preprocessing } from './preprocessing.ts';
 import { type Sampler, shuffledSampler } from './samplers.ts';
@@ -20,6 +20,8 @@ export interface TrainingBatch {
   /** The same, as the int64 that losses on class numbers take. */
   readonly labels64: BigInt64Array;
   readonly indices: Uint32Array;
+  /** Which of its variants each image is, where the augmentation makes few: see `variantsOf`. */
+  readonly variants: Uint8Array | undefined;
   readonly count: number;
   /** Which batch of the epoch this is, from 0. */
   readonly number: number;
@@ -72,6 +74,7 @@ export async function* trainingBatches(
   const sampler = options.sampler ?? shuffledSampler(dataset.size, seed);
   const order = sampler.order(epoch);
   const before = occurrences(order, dataset);
+  const isCounted = variantsOf(augmentation) !== undefined;
   const pool = options.pool ?? new AugmentPool(options.threads === undefined ? {} : { threads: options.threads });
 
   const prepare = async (number: number): Promise<TrainingBatch> => {
@@ -94,6 +97,9 @@ export async function* trainingBatches(
       labels,
       labels64: BigInt64Array.from(labels, BigInt),
       indices: Uint32Array.from(readable, ({ index }) => index),
+      variants: isCounted
+        ? Uint8Array.from(readable, ({ keys }) => variantOf(augmentation, new Random(seedOf(...keys))))
+        : undefined,
       count: readable.length,
       number,
     };

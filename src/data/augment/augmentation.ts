@@ -41,6 +41,20 @@ export function checkAugmentation({ crop = 0, jitter = {}, cutout = 0 }: Augment
   }
 }
 
+/** How many different images an augmentation makes of one; undefined where they are too many to be counted out. */
+export function variantsOf({ crop = 0, flip, autoAugment, jitter, cutout = 0 }: Augmentation): 1 | 2 | undefined {
+  if (crop > 0 || autoAugment || jitter !== undefined || cutout > 0) return undefined;
+  return flip ? 2 : 1;
+}
+
+/**
+ * Which of its {@link variantsOf} an image becomes: 0 as it is, 1 mirrored.
+ * @param random the stream that {@link augmentInto} would get
+ */
+export function variantOf({ flip }: Augmentation, random: Random): 0 | 1 {
+  return flip && random.integer(2) === 1 ? 1 : 0;
+}
+
 /**
  * Writes the normalised numbers of the varied image at `offset` of `target`.
  *
@@ -59,7 +73,7 @@ export function augmentInto(
   const { crop = 0, jitter, cutout = 0 } = augmentation;
   let image = pixels.subarray(0, pixelCount(shape));
   if (crop > 0) image = cropPadded(image, shape, crop, random.integer(2 * crop + 1), random.integer(2 * crop + 1));
-  if (augmentation.flip && random.integer(2) === 1) image = flipHorizontally(image, shape);
+  if (variantOf(augmentation, random) === 1) image = flipHorizontally(image, shape);
   if (augmentation.autoAugment) image = autoAugment(image, shape, random);
   if (jitter !== undefined) image = jitterColors(image, shape, jitter, random);
   normalizeInto(image, tables, shape, target, offset);
