@@ -13,7 +13,16 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['augmentThreads']);
 /** Not of the number of epochs: a run may be made longer. */
 export async function fingerprint(options: TrainerOptions, step: StepModel, sampler: Sampler): Promise<string> {
   // What is a function here shows in the step model.
-  const { model, training, validation, writeLoss: _write, frozen: _frozen, epochs: _epochs, ...words } = options;
+  const {
+    model,
+    training,
+    validation,
+    imageFeeds = [],
+    writeLoss: _write,
+    frozen: _frozen,
+    epochs: _epochs,
+    ...words
+  } = options;
   const hash = createHash('sha256').update(serializeModel(step.model));
   hash.update(sampler.order(0));
   const { device = 'cpu', threads = usableCores() } = words;
@@ -21,6 +30,7 @@ export async function fingerprint(options: TrainerOptions, step: StepModel, samp
   const data = [await of(training), validation && (await of(validation))];
   const settings = { ...words, device, threads, data };
   hash.update(JSON.stringify(settings, (key, value) => (WITHOUT_EFFECT.has(key) ? undefined : value)));
+  for (const { values, ...feed } of imageFeeds) hash.update(JSON.stringify(feed)).update(values);
   for (const vector of [step.parameters, step.statistics]) hash.update(packed(model.graph, vector));
   return hash.digest('hex');
 }

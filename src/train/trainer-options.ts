@@ -3,6 +3,7 @@ import type { Augmentation, Dataset, Preprocessing, Sampler } from '../data/inde
 import type { Model } from '../graph/index.ts';
 import type { Device } from '../runtime/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import type { ImageFeed } from './image-feeds.ts';
 import type { ScheduleKind } from './schedule.ts';
 import type { StepOptions } from './step-model.ts';
 
@@ -23,6 +24,8 @@ export interface TrainerOptions extends StepOptions {
   readonly milestones?: readonly number[];
   readonly gamma?: number;
   readonly augmentation?: Augmentation;
+  /** Inputs that `writeLoss` has added to the step, with what each image has of them. */
+  readonly imageFeeds?: readonly ImageFeed[];
   /** Which images an epoch has; every one once unless told. */
   readonly sampler?: Sampler;
   readonly seed?: number;

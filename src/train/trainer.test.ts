@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { feed, runModel } from '../../test/run-onnx.ts';
 import { smallImages, smallNetwork, smallOptions } from '../../test/small-training.ts';
-import { type Dataset, openData } from '../data/index.ts';
+import { Random, seedOf } from '../base/index.ts';
+import { type Augmentation, type Dataset, openData } from '../data/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
@@ -97,6 +98,71 @@ describe('Trainer', () => {
     // It would not hold by itself.
     expect(bytesOf(half)).not.toEqual(bytesOf(whole));
     expect(bytesOf(await train({ ...more, seed: 8 }))).not.toEqual(bytesOf(whole));
+  });
+
+  describe('with values of each image', () => {
+    /** The label as the step is told it beside the image: 0 where it is mirrored, so that both are told apart. */
+    const told = (augmentation: Augmentation, other = 0): More => {
+      const variants = augmentation.flip ? 2 : 1;
+      const values = Float32Array.from({ length: images.size * variants }, (_, i) =>
+        i % variants === 0 ? images.label(Math.floor(i / variants)) + other : 0,
+      );
+      return {
+        augmentation,
+        imageFeeds: [{ name: 'told', size: 1, variants, values }],
+        writeLoss: (t, [scores = ''], labels) => {
+          const known = t.reshape(t.writer.input('told', 'float32', ['batch', 1]), [-1]);
+          const wrong = t.cast(t.op('Not', [t.op('Equal', [known, t.cast(labels, 'float32')])]), 'float32');
+          return t.add(t.reduceMean(wrong, undefined, false), t.scale(t.reduceMean(scores, undefined, false), 1e-3));
+        },
+      };
+    };
+    const lossesOf = async (more: More): Promise<number[]> => {
+      const trainer = new Trainer({ ...smallOptions(images), ...more, rate: 1e-9, epochs: 1 });
+      const losses: number[] = [];
+      await trainer.open();
+      await trainer.run({ onEpoch: ({ training }) => void losses.push(training.loss) });
+      await trainer.close();
+      return losses;
+    };
+
+    it('feeds those of the images of the batch', async () => {
+      expect((await lossesOf(told({})))[0]).toBeCloseTo(0, 2);
+      expect((await lossesOf(told({}, 1)))[0]).toBeCloseTo(1, 2);
+    });
+
+    it('feeds those of the variant that the image became', async () => {
+      // Those of class 0 are told alike; of the others as many are told wrong as were mirrored.
+      const others = Array.from(images.labels).filter((label) => label > 0).length;
+      const { seed = 0 } = smallOptions(images);
+      const mirrored = Array.from({ length: images.size }, (_, i) => i).filter(
+        (i) => images.label(i) > 0 && new Random(seedOf(seed, 0, i, 0)).integer(2) === 1,
+      ).length;
+      expect(mirrored).toBeGreaterThan(0);
+      expect(mirrored).toBeLessThan(others);
+      expect((await lossesOf(told({ flip: true })))[0]).toBeCloseTo(mirrored / images.size, 2);
+    });
+
+    it('goes on where it was stopped, and not with other values', async () => {
+      const more = told({ flip: true });
+      const whole = await train(more);
+      const half = await train(more, undefined, 3);
+      expect(bytesOf(await train(more, half))).toEqual(bytesOf(whole));
+      await expect(train(told({ flip: true }, 1), half)).rejects.toThrow(
+        'The checkpoint is of a run with another model',
+      );
+    });
+
+    it('refuses an augmentation of more variants, and values of other images', async () => {
+      expect(() => new Trainer({ ...smallOptions(images), ...told({}), augmentation: { crop: 2 } })).toThrow(
+        "The values of the input 'told' are known of 1 variants of each image, the augmentation makes more than can be counted",
+      );
+      const { imageFeeds = [], ...more } = told({});
+      const short = imageFeeds.map((feed) => ({ ...feed, values: feed.values.subarray(1) }));
+      expect(() => new Trainer({ ...smallOptions(images), ...more, imageFeeds: short })).toThrow(
+        "The input 'told' needs 50 numbers, 1 times 1 for each of 50 images, received 49",
+      );
+    });
   });
 
   it.each<[string, More]>([

@@ -22,6 +22,7 @@ import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
 import { fingerprint } from './fingerprint.ts';
+import { checkImageFeeds, imageFeedsOf } from './image-feeds.ts';
 import { packed, unpacked } from './parameter-layout.ts';
 import { learningRates } from './schedule.ts';
 import {
@@ -66,6 +67,7 @@ export class Trainer {
     this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
     checkOptions(options, this.#step.classes);
+    checkImageFeeds(options.imageFeeds ?? [], training.size, options.augmentation);
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
     this.stepsPerEpoch = batchCount(this.#sampler.size, { batch });
     checkBatch(this.#step.leastBatch, batch, this.#sampler.size);
@@ -249,6 +251,7 @@ export class Trainer {
     const step = this.#progress.epoch * this.stepsPerEpoch + batch.number;
     const rate = this.#rates(step);
     const feeds: Record<string, TensorData> = { ...this.#feeds(batch.data, batch.labels64, batch.count) };
+    Object.assign(feeds, imageFeedsOf(this.#options.imageFeeds ?? [], batch));
     for (const [name, value] of Object.entries(this.#step.scalarsAt(step + 1, rate))) feeds[name] = scalar(value);
     const { outputs, buffers } = await this.#opened(this.#stepping).run(feeds, this.#keep);
     for (const buffer of buffers) this.#pool.recycle(buffer);
