@@ -5,6 +5,7 @@
  * difference of values inside.
  */
 import { SkeinError } from '../base/index.ts';
+import { isSoftmaxed } from '../ops/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import { beforeLast, type LossOptions, writeLoss } from './loss.ts';
 import type { Terms } from './terms.ts';
@@ -48,14 +49,11 @@ export function writeDistillation(
   return weight === 0 ? fromLabels : t.add(fromTeacher, fromLabels);
 }
 
-/**
- * The logits of a teacher's scores: what goes into its last Softmax, or log p of probabilities that come from elsewhere.
- * @param areProbabilities whether the scores are such
- */
-export function teacherLogits(t: Terms, scores: string, areProbabilities: boolean): string {
+/** The logits of a teacher's scores: what goes into its last Softmax, or log p of probabilities that come another way. */
+export function teacherLogits(t: Terms, scores: string): string {
   const before = beforeLast(t, scores, 'Softmax');
-  if (before !== scores || !areProbabilities) return before;
-  // Below this float32 has no more numbers; log 0 would take the loss with it.
+  if (before !== scores || !isSoftmaxed(t.writer.nodes, scores)) return before;
+  // Float32 has hardly a number below; log 0 would take the loss with it.
   return t.op('Log', [t.op('Max', [scores, t.scalar(1e-37, scores)])]);
 }
 

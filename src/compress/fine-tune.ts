@@ -16,19 +16,21 @@ import {
   type TrainerOptions,
   writeCheckpoint,
 } from '../train/index.ts';
+import { type Lesson, type LessonHooks, taught } from './distill/lesson.ts';
 
 /** What a power cut may cost. */
 const CHECKPOINT_EVERY_MS = 3 * 60_000;
 
 export interface FineTuneOptions extends Omit<TrainerOptions, 'model'> {
+  /** What a teacher has to say. A hint has no best epoch: the scores are nobody's yet. */
+  readonly lesson?: Lesson;
   /** Whose weights come out: the epoch that did best on the validation images, or the last. 'best' where there are such. */
   readonly keep?: 'best' | 'last';
 }
 
-export interface FineTuneHooks {
+export interface FineTuneHooks extends LessonHooks {
   /** A file to leave the state in every few minutes, after each epoch and on the signal, and to go on from where it is there. */
   readonly checkpoint?: string;
-  readonly signal?: AbortSignal;
   readonly onStart?: (from: { readonly step: number; readonly steps: number }) => void;
   readonly onStep?: (report: StepReport) => void;
   readonly onEpoch?: (report: EpochReport) => void;
@@ -41,8 +43,12 @@ export interface FineTuneHooks {
  */
 export async function fineTune(model: Model, options: FineTuneOptions, hooks: FineTuneHooks = {}): Promise<Model> {
   if (options.epochs === 0) return model;
-  const { keep = options.validation === undefined ? 'last' : 'best', ...words } = options;
-  const trainer = new Trainer({ ...words, model });
+  const { lesson, ...others } = options;
+  const { validation, ...told } = others;
+  const plain: FineTuneOptions = lesson?.kind === 'hint' ? told : others;
+  const { keep = plain.validation === undefined ? 'last' : 'best', ...words } = plain;
+  const fromTeacher = lesson === undefined ? {} : await taught(lesson, model, words, hooks);
+  const trainer = new Trainer({ ...words, ...fromTeacher, model });
   const { checkpoint: path } = hooks;
   const bestPath = path === undefined ? undefined : bestOf(path);
   let best: Model | undefined;

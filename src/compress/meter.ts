@@ -40,6 +40,8 @@ export interface ObserveOptions {
 export interface Observation {
   readonly count: number;
   readonly labels: Int32Array;
+  /** Which images of the set these are. */
+  readonly indices: Uint32Array;
   readonly values: ReadonlyMap<string, { readonly dims: Shape; readonly data: NumericData }>;
 }
 
@@ -147,7 +149,7 @@ export class Meter {
           return { [input]: { dtype: 'float32', dims: [rows, ...preprocessing.shape], data: copy } };
         });
         const seen = values.map((name) => [name, ofRows(outputs[name], rows, each.count)] as const);
-        yield { count: each.count, labels: each.labels, values: new Map(seen) };
+        yield { count: each.count, labels: each.labels, indices: each.indices, values: new Map(seen) };
       }
     } finally {
       await loaded.unload();

@@ -14,4 +14,5 @@ export type * from './op-rule.ts';
 export { knownOpType, OP_RULES, ruleOf } from './op-rules.ts';
 export * from './op-type.ts';
 export { constantOf, isInactiveDropout } from './shape-arithmetic.ts';
+export { isSoftmaxed } from './softmaxed.ts';
 export * from './window.ts';

@@ -5,8 +5,11 @@ import { infer } from '../ops/index.ts';
 
 const BATCH = 'batch';
 
-/** @throws SkeinError 'unsupported' naming the batch size that is part of the model's own computation */
-export function withDynamicBatch(model: Model): Model {
+/**
+ * @param purpose stands in the message
+ * @throws SkeinError 'unsupported' naming the batch size that is part of the model's own computation
+ */
+export function withDynamicBatch(model: Model, purpose = 'Cannot train the model'): Model {
   const { graph } = model;
   const size = fixedBatch(graph.inputs.find(({ name }) => name === feedsOf(graph)[0]?.name));
   if (size === undefined) return model;
@@ -23,7 +26,7 @@ export function withDynamicBatch(model: Model): Model {
   if (batchPasses(opened)) return opened;
   throw new SkeinError(
     'unsupported',
-    `Cannot train the model: it takes batches of ${size} only; export it with a dynamic batch (torch.onnx.export with dynamic_axes={'${inputs[0]?.name}': {0: 'batch'}})`,
+    `${purpose}: it takes batches of ${size} only; export it with a dynamic batch (torch.onnx.export with dynamic_axes={'${inputs[0]?.name}': {0: 'batch'}})`,
   );
 }
 
