@@ -30,7 +30,9 @@ export function writePreprocessing(t: Terms, images: string, from: InputForm, to
   let mapped = images;
   if (factors.some((factor) => factor !== 1)) mapped = t.mul(mapped, perChannel(factors));
   if (shifts.some((shift) => shift !== 0)) mapped = t.add(mapped, perChannel(shifts));
-  return writeResized(t, mapped, to.shape.slice(1));
+  const isSameSize = from.shape.every((dim, axis) => dim === to.shape[axis]);
+  // A model may leave its size open.
+  return isSameSize ? mapped : writeResized(t, mapped, to.shape.slice(1));
 }
 
 /** [N, C, h, w] in another size: averages where h and w are multiples of it, else linear interpolation. */

@@ -1,6 +1,6 @@
 /** A model before and after, measured side by side, so that "smaller but not faster" cannot hide. */
 import type { Meter } from '../compress/index.ts';
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, ImageShape } from '../data/index.ts';
 import { definedOnly, type ModelOptions, type Output } from './command.ts';
 import { bytes, count, formatTable, ms, percent } from './table.ts';
 
@@ -28,7 +28,10 @@ export interface Comparison {
 
 interface Surroundings {
   readonly meter: Meter;
+  /** What the file of the one before does not say. */
   readonly flags: ModelOptions;
+  /** Of the images of the one after. */
+  readonly shape: ImageShape;
   readonly output: Output;
 }
 
@@ -40,14 +43,14 @@ export async function measureBoth(
   before: string,
   after: string,
   data: Dataset,
-  { meter, flags, output }: Surroundings,
+  { meter, flags, shape: ofAfter, output }: Surroundings,
 ): Promise<Comparison> {
   const { evaluate, openServable } = await import('../plan/index.ts');
   const { readModel } = await import('../onnx/index.ts');
   const { Engine } = await import('../runtime/index.ts');
   const { labels, mean, std, shape } = flags;
   const overrides = definedOnly({ labels, mean, std, shape });
-  const plans = [await openServable(before, overrides), await openServable(after, definedOnly({ shape }))];
+  const plans = [await openServable(before, overrides), await openServable(after, { shape: ofAfter })];
   const models = await Promise.all([before, after].map(readModel));
   const engine = new Engine();
   const progress = output.progress('images measured', 2 * data.size, { exitOnInterrupt: false });
@@ -78,7 +81,11 @@ export async function measureBoth(
   }
 }
 
-export function describeComparison({ before, after, samples, source }: Comparison): string[] {
+/** @param names of both, over their columns */
+export function describeComparison(
+  { before, after, samples, source }: Comparison,
+  names: readonly [string, string] = ['before', 'after'],
+): string[] {
   const right = 'right' as const;
   const times = (more: number, less: number): string => `${(more / less).toFixed(2)}x`;
   const points = 100 * (after.top1 - before.top1);
@@ -97,8 +104,8 @@ export function describeComparison({ before, after, samples, source }: Compariso
   ];
   const columns = [
     { title: '' },
-    { title: 'before', align: right },
-    { title: 'after', align: right },
+    { title: names[0], align: right },
+    { title: names[1], align: right },
     { title: '', align: right },
   ];
   return [

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { checkWritable, SkeinError } from '../base/index.ts';
-import type { FineTuneOptions, Meter, Stages } from '../compress/index.ts';
+import type { FineTuneOptions, Meter, Stages, Teacher } from '../compress/index.ts';
 import type { Augmentation, Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { WriteOptions } from '../onnx/index.ts';
@@ -29,7 +29,7 @@ import {
   withModelOptions,
 } from './command.ts';
 import { type Comparison, describeComparison, measureBoth } from './comparison.ts';
-import { percent } from './table.ts';
+import { fineTuner } from './fine-tuner.ts';
 import { openValidation, sourceOf } from './train-source.ts';
 
 export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptions {
@@ -43,12 +43,16 @@ export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptio
   readonly augmentThreads: number;
   readonly threads?: number;
   readonly resume?: true;
+  /** The share of the original model in the loss of fine-tuning. */
+  readonly distill?: number;
 }
 
 /** What a technique works with. */
 export interface CompressionContext {
   readonly model: Model;
   readonly preprocessing: Preprocessing;
+  /** What the result is compared with: the model itself, or its teacher. */
+  readonly reference: Reference;
   /** What fine-tuning sees, and what statistics of activations are taken from. */
   readonly training: Dataset;
   /** What is held out, for choices that look at the accuracy; the training images where there are no others. */
@@ -65,6 +69,10 @@ export interface CompressionContext {
    * @param changes to the words of the call; epochs 0 give the model back as it is
    */
   fineTune(name: string, model: Model, changes?: Partial<FineTuneOptions>): Promise<Model>;
+}
+
+export interface Reference extends Teacher {
+  readonly path: string;
 }
 
 export interface Compressed {
@@ -85,16 +93,54 @@ export interface CompressionDefaults {
   readonly rate?: number;
 }
 
+/** What a technique whose result is held against another model than the one that it was made of says of that. */
+export interface TeacherWords<Flags> {
+  /** Its file. */
+  readonly path: (flags: Flags) => string;
+  /** What that does not say of itself. */
+  readonly overrides: (flags: Flags) => Pick<ModelOptions, 'mean' | 'std'>;
+  /** @throws UsageError for words that do not fit each other */
+  readonly check: (flags: Flags) => void;
+}
+
+/** Of its share in the loss, where the call does not say it. */
+const WEIGHT = 0.9;
+/** The highest learning rate of weights that have learnt something, or nothing yet. */
+const RATES = { trained: 0.01, fresh: 0.1 };
+
 /** The words that every compression has. @param command with its name, description and own words */
-export function withCompression(command: Command, { epochs, rate = 0.01 }: CompressionDefaults): Command {
-  command
-    .argument('<model>', 'an .onnx or .skz file')
-    .requiredOption('-o, --output <file>', 'the file to write; while it is made, a folder of its steps lies beside it');
+export function withCompression(command: Command, { epochs, rate = RATES.trained }: CompressionDefaults): Command {
+  command.argument('<model>', 'an .onnx or .skz file');
+  return withTraining(command, 'the highest learning rate, falling as a cosine', rate)
+    .option('--epochs <n>', 'of fine-tuning; 0 for none', wholeNumber(0), epochs)
+    .addOption(
+      new Option('--distill [weight]', 'fine-tune with the model itself as teacher, and this share of it in the loss')
+        .argParser(numberBetween(0, 1))
+        .preset(WEIGHT),
+    );
+}
+
+/** The words of one that trains a student. @param command with its name, description and own words */
+export function withStudent(command: Command, { epochs }: Pick<CompressionDefaults, 'epochs'>): Command {
+  command.argument('<student>', 'an .onnx file, or the name of an architecture: resnet8, vgg11:width=0.5, …');
+  const rates = `(default: ${RATES.trained}; ${RATES.fresh} for an architecture)`;
+  return withTraining(command, `the highest learning rate, falling as a cosine ${rates}`).option(
+    '--epochs <n>',
+    'of training',
+    wholeNumber(1),
+    epochs,
+  );
+}
+
+function withTraining(command: Command, rateWords: string, rate?: number): Command {
+  command.requiredOption(
+    '-o, --output <file>',
+    'the file to write; while it is made, a folder of its steps lies beside it',
+  );
   withData(command)
     .option('--val <source>', "held-out images to choose and measure by (default: the split 'val' of --data)")
-    .option('--epochs <n>', 'of fine-tuning; 0 for none', wholeNumber(0), epochs)
-    .option('--batch <n>', 'images in a step of fine-tuning', wholeNumber(1), 128)
-    .option('--rate <n>', 'the highest learning rate, falling as a cosine', numberBetween(1e-12, 1e6), rate)
+    .option('--batch <n>', 'images in a step of training', wholeNumber(1), 128)
+    .option('--rate <n>', rateWords, numberBetween(1e-12, 1e6), rate)
     .option('--weight-decay <n>', 'of weights, not of norms and biases', numberBetween(0, Number.MAX_VALUE), 5e-4)
     .addOption(
       new Option('--augment <words>', 'crop=4,flip,cutout=8,autoaugment,brightness=0.2, … or none')
@@ -114,36 +160,46 @@ export function withCompression(command: Command, { epochs, rate = 0.01 }: Compr
 /**
  * Makes the command of a technique.
  * @param suffixes that the output may have
+ * @param teacher of one that trains a student, which may be an architecture's name then
  */
 export function compressionCommand<Flags extends CompressionFlags>(
   command: Command,
   compress: (context: CompressionContext, flags: Flags) => Promise<Compressed>,
   suffixes: readonly string[] = ['.onnx'],
+  teacher?: TeacherWords<Flags>,
 ): Command {
-  return withAction<Flags>(command, async (output, [path = ''], flags) => {
-    const suffix = extname(flags.output);
+  return withAction<Flags>(command, async (output, [path = ''], given) => {
+    teacher?.check(given);
+    const suffix = extname(given.output);
     if (!suffixes.includes(suffix)) {
-      throw new UsageError(`--output must end in ${suffixes.join(' or ')}, received '${flags.output}'`);
+      throw new UsageError(`--output must end in ${suffixes.join(' or ')}, received '${given.output}'`);
     }
-    await refuseSameFile(path, flags.output);
-    const folder = `${flags.output.slice(0, -suffix.length)}.steps`;
-    if (flags.resume === undefined && existsSync(folder)) {
+    await refuseSameFile(path, given.output);
+    if (teacher !== undefined) await refuseSameFile(teacher.path(given), given.output);
+    const folder = `${given.output.slice(0, -suffix.length)}.steps`;
+    if (given.resume === undefined && existsSync(folder)) {
       throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
     }
-    await checkWritable(dirname(flags.output));
+    await checkWritable(dirname(given.output));
     const { openData } = await import('../data/index.ts');
     const { Meter, Stages } = await import('../compress/index.ts');
-    const { split, limit, seed, data } = flags;
+    const { split, limit, seed, data } = given;
     const training = await openData(data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
-    const validation = await openValidation(flags, training);
+    const validation = await openValidation(given, training);
     const meter = new Meter();
     const stages = new Stages(folder);
     const stop = new AbortController();
     const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
     try {
-      const { model, labels, preprocessing, fresh } = await sourceOf(path, training, flags, output);
-      if (fresh) throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
+      const taughtBy =
+        teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
+      const source = await sourceOf(path, training, given, output, taughtBy?.preprocessing);
+      const { model, labels, preprocessing, fresh } = source;
+      const flags = { ...given, rate: given.rate ?? (fresh ? RATES.fresh : RATES.trained) };
+      const reference = taughtBy ?? { path, model, preprocessing };
+      if (fresh && teacher === undefined)
+        throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
       const heldOut = validation ?? training;
       if (validation === undefined) {
         output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
@@ -151,20 +207,34 @@ export function compressionCommand<Flags extends CompressionFlags>(
       const context: CompressionContext = {
         model,
         preprocessing,
+        reference,
         training,
         heldOut,
         meter,
         stages,
         output,
         signal: stop.signal,
-        fineTune: fineTuner(flags, { training, validation, preprocessing, stages, output, signal: stop.signal }),
+        fineTune: fineTuner(flags, {
+          training,
+          validation,
+          preprocessing,
+          reference,
+          stages,
+          output,
+          signal: stop.signal,
+        }),
       };
       const made = await compress(context, flags);
       await save(made, { flags, path, labels, preprocessing, name: command.name() });
-      const comparison = await measureBoth(path, flags.output, heldOut, { meter, flags, output });
+      const comparison = await measureBoth(reference.path, flags.output, heldOut, {
+        meter,
+        output,
+        flags: taughtBy?.overrides ?? flags,
+        shape: preprocessing.shape,
+      });
       await stages.clear();
       for (const each of new Set([training, heldOut])) if (each.skipped > 0) output.warn(skippedLine(each));
-      report(output, flags.output, made, comparison);
+      report(output, flags.output, made, comparison, teacher === undefined ? undefined : ['teacher', 'student']);
     } catch (error) {
       if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
       throw new CommandFailure(`${error.message}: repeat the call with --resume to go on from '${folder}'`);
@@ -177,70 +247,36 @@ export function compressionCommand<Flags extends CompressionFlags>(
   });
 }
 
-function report(output: Output, file: string, { report: more = {}, lines = [] }: Compressed, both: Comparison): void {
+function report(
+  output: Output,
+  file: string,
+  { report: more = {}, lines = [] }: Compressed,
+  both: Comparison,
+  names?: readonly [string, string],
+): void {
   output.result({ output: file, ...more, before: both.before, after: both.after }, () =>
-    [...lines, ...(lines.length > 0 ? [''] : []), ...describeComparison(both), '', `written: ${file}`].join('\n'),
+    [...lines, ...(lines.length > 0 ? [''] : []), ...describeComparison(both, names), '', `written: ${file}`].join(
+      '\n',
+    ),
   );
 }
 
-interface Surroundings {
-  readonly training: Dataset;
-  readonly validation: Dataset | undefined;
-  readonly preprocessing: Preprocessing;
-  readonly stages: Stages;
-  readonly output: Output;
-  readonly signal: AbortSignal;
-}
-
-function fineTuner(flags: CompressionFlags, around: Surroundings): CompressionContext['fineTune'] {
-  const { training, validation, preprocessing, stages, output, signal } = around;
-  const { epochs, batch, rate, weightDecay, augment, augmentThreads, seed, threads } = flags;
-  return async (name, model, changes = {}) => {
-    const { fineTune } = await import('../compress/index.ts');
-    const options: FineTuneOptions = {
-      training,
-      preprocessing,
-      epochs,
-      batch,
-      rate,
-      seed,
-      augmentThreads,
-      augmentation: augment,
-      loss: 'cross-entropy',
-      schedule: 'cosine',
-      optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay },
-      ...definedOnly({ validation, threads }),
-      ...changes,
-    };
-    if (options.epochs === 0) return model;
-    const { training: _training, validation: _validation, writeLoss: _writeLoss, ...words } = options;
-    const data = [options.training, options.validation].map((each) => [each?.source, each?.split, each?.size]);
-    return stages.model(name, [model, words, data], async (checkpoint) => {
-      let progress: ReturnType<Output['progress']> | undefined;
-      try {
-        return await fineTune(model, options, {
-          signal,
-          ...definedOnly({ checkpoint }),
-          onStart: ({ step, steps }) => {
-            progress = output.progress(name, steps, { exitOnInterrupt: false, from: step });
-          },
-          onStep: ({ step, score, imagesPerSecond }) => {
-            const words = [`loss ${score.loss.toFixed(3)}`, percent(score.accuracy)];
-            progress?.update(step, [...words, `${Math.round(imagesPerSecond)} images/s`].join(', '));
-          },
-          onEpoch: ({ epoch, epochs: all, training: seen, validation: held, seconds }) => {
-            progress?.clear();
-            const heldWords = held === undefined ? '' : `, held out ${percent(held.accuracy, 2)}`;
-            output.note(
-              `${name}, epoch ${epoch}/${all}: loss ${seen.loss.toFixed(3)}, ${percent(seen.accuracy, 2)}${heldWords}, ${seconds.toFixed(1)} s`,
-            );
-          },
-        });
-      } finally {
-        progress?.end();
-      }
-    });
-  };
+/** The teacher, and what was said of its file besides. */
+async function openTeacher(
+  path: string,
+  training: Dataset,
+  { shape, seed }: CompressionFlags,
+  said: Pick<ModelOptions, 'mean' | 'std'>,
+  output: Output,
+): Promise<Reference & { readonly overrides: ModelOptions }> {
+  const { readModel } = await import('../onnx/index.ts');
+  const { feedsOf } = await import('../graph/index.ts');
+  const [input] = feedsOf((await readModel(path)).graph);
+  // The student's size is the teacher's only where that leaves it open.
+  const leavesOpen = input?.type?.dims?.slice(1).some((dim) => typeof dim !== 'number') ?? false;
+  const overrides = { ...said, ...(leavesOpen ? { shape: shape ?? [3, 32, 32] } : {}) };
+  const { model, preprocessing } = await sourceOf(path, training, { ...overrides, seed }, output);
+  return { path, model, preprocessing, overrides };
 }
 
 interface Origin {
@@ -258,11 +294,14 @@ async function save({ model, recipe = {}, write }: Compressed, { flags, path, na
   metadata.set('labels', JSON.stringify(labels));
   metadata.set('mean', JSON.stringify(preprocessing.mean));
   metadata.set('std', JSON.stringify(preprocessing.std));
-  const { epochs, seed } = flags;
+  const { epochs, seed, distill } = flags;
   const before = historyOf(metadata.get('compressed'));
   metadata.set(
     'compressed',
-    JSON.stringify([...before, { by: `skein ${name}`, model: path, epochs, seed, ...recipe }]),
+    JSON.stringify([
+      ...before,
+      { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill }), ...recipe },
+    ]),
   );
   await writeModel({ ...model, metadata }, flags.output, write);
 }

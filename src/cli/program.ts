@@ -1,6 +1,7 @@
 /** The commands of `skein`: one verb a job, one file a verb. */
 import { Command } from 'commander';
 import { benchCommand } from './bench.ts';
+import { distillCommand } from './distill.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { factorizeCommand } from './factorize.ts';
 import { gradientCommand } from './gradient.ts';
@@ -25,5 +26,6 @@ export function makeProgram(version: string): Command {
     .addCommand(factorizeCommand())
     .addCommand(shareCommand())
     .addCommand(unpackCommand())
+    .addCommand(distillCommand())
     .addCommand(gradientCommand());
 }

@@ -51,7 +51,7 @@ export function shareCommand(): Command {
 
 async function compress(context: CompressionContext, flags: Flags) {
   const { deepCompression, sizeReport } = await import('../compress/index.ts');
-  const { weightLayers } = await import('../transforms/index.ts');
+  const { weightTensors } = await import('../transforms/index.ts');
   const { training, output, signal, fineTune } = context;
   const { sparsity, steps, criterion, convBits, fcBits, epochs, codebookRate, seed } = flags;
   const measured: MeasuredStep[] = [await measure(context, { name: 'original', sparsity: 0, model: context.model })];
@@ -72,7 +72,7 @@ async function compress(context: CompressionContext, flags: Flags) {
       output.note(`${now.name}: ${percent(now.sparsity, 2)} of the weights are zero, ${percent(now.top1, 2)} right`);
     },
   });
-  const kinds = new Map(weightLayers(model).map(({ name, kind }) => [name, kind]));
+  const kinds = new Map(weightTensors(model).map(({ name, kind }) => [name, kind]));
   const indexBits = (name: string): number => (kinds.get(name) === 'fc' ? flags.fcIndexBits : flags.convIndexBits);
   const sizes = sizeReport(model, indexBits);
   const { layers, total, otherBytes, fileBytes } = sizes;

@@ -35,16 +35,30 @@ const RATES = { sgd: 0.1, adamw: 0.001 };
 const FINE_TUNING = 0.1;
 
 /** What the call names with this data at once, for commands that train with words of their own. */
-export async function sourceOf(path: string, data: Dataset, flags: SourceFlags, output: Output): Promise<TrainSource> {
-  return (await openSubject(path, flags, output)).with(data);
+export async function sourceOf(
+  path: string,
+  data: Dataset,
+  flags: SourceFlags,
+  output: Output,
+  like?: Preprocessing,
+): Promise<TrainSource> {
+  return (await openSubject(path, flags, output, like)).with(data);
 }
 
-/** @throws UsageError for words that do not fit what is named; SkeinError */
-export async function openSubject(path: string, flags: SourceFlags, output: Output): Promise<Subject> {
+/**
+ * @param like what an architecture gets its images as, where the flags do not say it
+ * @throws UsageError for words that do not fit what is named; SkeinError
+ */
+export async function openSubject(
+  path: string,
+  flags: SourceFlags,
+  output: Output,
+  like?: Preprocessing,
+): Promise<Subject> {
   const { checkAugmentation, checkPreprocessing } = await import('../data/index.ts');
   const { isModelFile } = await import('../onnx/index.ts');
   const isFile = isModelFile(path) || (await stat(path).catch(() => undefined))?.isFile() === true;
-  const subject = isFile ? await trainedModel(path, flags, output) : await architecture(path, flags);
+  const subject = isFile ? await trainedModel(path, flags, output) : await architecture(path, flags, like);
   await asUsage(() => {
     checkPreprocessing(subject.preprocessing);
     checkAugmentation(flags.augment ?? {}, subject.preprocessing.shape);
@@ -52,12 +66,13 @@ export async function openSubject(path: string, flags: SourceFlags, output: Outp
   return subject;
 }
 
-async function architecture(path: string, flags: SourceFlags): Promise<Subject> {
+async function architecture(path: string, flags: SourceFlags, like?: Preprocessing): Promise<Subject> {
   const { buildArchitecture, parseArchitecture } = await import('../zoo/index.ts');
   const { labels, mean, std, shape, seed, optimizer = 'sgd' } = flags;
   const named = await asUsage(() => parseArchitecture(path));
-  const inputShape = (shape ?? [3, 32, 32]) as unknown as ImageShape;
-  const channels = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
+  const inputShape = (shape ?? like?.shape ?? [3, 32, 32]) as unknown as ImageShape;
+  const usual = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
+  const channels = like?.shape[0] === inputShape[0] ? like : usual;
   const preprocessing = { shape: inputShape, mean: mean ?? channels.mean, std: std ?? channels.std };
   return {
     preprocessing,

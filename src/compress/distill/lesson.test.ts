@@ -15,7 +15,7 @@ import { buildStepModel, packed, type StepOptions, Trainer, type TrainerOptions 
 import { type FineTuneOptions, fineTune } from '../fine-tune.ts';
 import { Meter } from '../meter.ts';
 import { type Lesson, taught } from './lesson.ts';
-import { askTeacher } from './teacher.ts';
+import { askTeacher, variantsToAsk } from './teacher.ts';
 
 let images: Dataset;
 const meter = new Meter();
@@ -158,6 +158,18 @@ describe('a lesson of scores', () => {
     expectClose(seen.slice(0, 1), [expected], 2e-5);
   });
 
+  it('is asked beforehand where that is less work and fits into memory', () => {
+    const ten = { classNames: Array<string>(10).fill(''), size: 50_000 };
+    const flip = { flip: true };
+    expect(variantsToAsk(ten, { epochs: 1 })).toBe(1);
+    expect(variantsToAsk(ten, { epochs: 2, augmentation: flip })).toBe(2);
+    expect(variantsToAsk(ten, { epochs: 1, augmentation: flip })).toBeUndefined();
+    expect(variantsToAsk(ten, { epochs: 90, augmentation: { ...flip, crop: 4 } })).toBeUndefined();
+    // 1,281,167 images of ImageNet and their 1,000 classes: 5 GB.
+    const imageNet = { classNames: Array<string>(1000).fill(''), size: 1_281_167 };
+    expect(variantsToAsk(imageNet, { epochs: 90 })).toBeUndefined();
+  });
+
   it('is of both variants as the teacher sees them', async () => {
     const asked = await askTeacher(meter, smallTeacher(), images, { variants: 2, batch: 7 });
     const plain = await logitsOf(teacherNetwork(), SMALL);
@@ -213,6 +225,11 @@ describe('a lesson of scores', () => {
       'a teacher of other classes',
       { lesson: lesson({ teacher: smallTeacher({ outputs: 7 }) }) },
       'must score 10 classes',
+    ],
+    [
+      'a loss of the caller beside it',
+      { lesson: lesson(), writeLoss: () => 'loss' },
+      'give either a lesson or writeLoss',
     ],
     ['another loss', { loss: 'mse', lesson: lesson() }, 'Distillation adds to the loss cross-entropy, received mse'],
   ])('refuses %s', async (_, more, message) => {

@@ -51,10 +51,13 @@ export async function taught(
   if (options.loss !== 'cross-entropy') {
     throw new SkeinError('invalid-argument', `Distillation adds to the loss cross-entropy, received ${options.loss}`);
   }
+  if (options.writeLoss !== undefined) {
+    throw new SkeinError('invalid-argument', 'Distillation is a loss of its own: give either a lesson or writeLoss');
+  }
   const images = feedsOf(model.graph)[0]?.name ?? '';
   if (lesson.kind === 'hint') return { writeLoss: (t, outputs) => hintLoss(t, lesson, outputs, images, options) };
   const { teacher, temperature, weight } = lesson;
-  const { training, augmentation, epochs, preprocessing, batch, threads, labelSmoothing, classWeights } = options;
+  const { training, preprocessing, batch, threads, labelSmoothing, classWeights } = options;
   const classes = training.classNames.length;
   checkClasses(teacher, classes);
   const ofLabels = {
@@ -65,7 +68,7 @@ export async function taught(
     (logits: (t: Terms) => string): NonNullable<TrainerOptions['writeLoss']> =>
     (t, [scores = ''], labels) =>
       writeDistillation(t, scores, logits(t), labels, { temperature, weight, ...ofLabels });
-  const variants = variantsToAsk(augmentation, epochs);
+  const variants = variantsToAsk(training, options);
   if (variants === undefined) {
     return { writeLoss: write((t) => writeTeacherLogits(t, teacher, images, preprocessing)) };
   }

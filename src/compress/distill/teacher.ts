@@ -1,7 +1,7 @@
 /** A trained model that another learns from: written into the other's step, or asked once about every image beforehand. */
 import { embedModel, GraphWriter, Terms, teacherLogits, writePreprocessing } from '../../autodiff/index.ts';
 import { SkeinError } from '../../base/index.ts';
-import { type Dataset, type Preprocessing, variantsOf } from '../../data/index.ts';
+import { type Augmentation, type Dataset, type Preprocessing, variantsOf } from '../../data/index.ts';
 import { type Dim, feedsOf, type Model } from '../../graph/index.ts';
 import { withDynamicBatch } from '../../train/index.ts';
 import { fold, foldBatchNorm } from '../../transforms/index.ts';
@@ -135,11 +135,18 @@ function inputOf({ graph }: Model): { readonly name: string; readonly dtype: 'fl
   throw new SkeinError('unsupported', `The teacher's input '${input.name}' must be of floats, received ${dtype}`);
 }
 
-/** Whether it pays to ask about every image beforehand rather than in every step, and of how many variants. */
+/** Numbers kept at most of what a teacher has said beforehand: 512 MiB. */
+const MOST_KEPT = 2 ** 27;
+
+/**
+ * Of how many variants of each image to ask the teacher beforehand; undefined where it had better run in every step, as
+ * variants are too many, come up too rarely, or would take too much memory.
+ */
 export function variantsToAsk(
-  augmentation: Parameters<typeof variantsOf>[0] | undefined,
-  epochs: number,
+  { classNames, size }: Pick<Dataset, 'classNames' | 'size'>,
+  { augmentation = {}, epochs }: { readonly augmentation?: Augmentation; readonly epochs: number },
 ): 1 | 2 | undefined {
-  const variants = variantsOf(augmentation ?? {});
-  return variants !== undefined && epochs >= variants ? variants : undefined;
+  const variants = variantsOf(augmentation);
+  if (variants === undefined || epochs < variants) return undefined;
+  return size * variants * classNames.length > MOST_KEPT ? undefined : variants;
 }

@@ -4,7 +4,7 @@ import type { Dataset } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
 import { encodeSkz, parseModel, serializeModel } from '../../onnx/index.ts';
 import { GraphBuilder } from '../../ops/index.ts';
-import { weightLayers } from '../../transforms/index.ts';
+import { weightTensors } from '../../transforms/index.ts';
 import { fineTune } from '../fine-tune.ts';
 import { type CompressionStep, type DeepCompressionOptions, deepCompression } from './deep-compression.ts';
 import { sizeReport } from './layer-sizes.ts';
@@ -41,7 +41,7 @@ function options(changes: Partial<DeepCompressionOptions> = {}, trained: Trained
 }
 
 const weights = (model: Model) =>
-  weightLayers(model).map(({ name }) => [...(model.graph.initializers.get(name)?.float32s() ?? [])]);
+  weightTensors(model).map(({ name }) => [...(model.graph.initializers.get(name)?.float32s() ?? [])]);
 
 describe('deepCompression()', () => {
   it('leaves so many zeros and so few values, through every step, in the same graph', async () => {
@@ -109,7 +109,7 @@ describe('sizeReport()', () => {
     const { layers, total, otherBytes, fileBytes } = sizeReport(model, () => 4);
     expect(fileBytes).toBe(encodeSkz(model, { indexBits: () => 4 }).bytes.length);
     expect(layers.map(({ name, weights: count }) => [name, count])).toEqual(
-      weightLayers(model).map(({ name, size }) => [name, size]),
+      weightTensors(model).map(({ name, size }) => [name, size]),
     );
     expect(total.bytes + otherBytes).toBe(fileBytes);
     expect(total).toMatchObject({ weights: 402, kept: 100, original: 402 * 32, huffman: 8 * total.bytes });

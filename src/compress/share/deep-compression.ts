@@ -11,8 +11,8 @@ import {
   magnitudeMasks,
   sharedValues,
   shareWeights,
-  type WeightLayer,
-  weightLayers,
+  type WeightTensor,
+  weightTensors,
   withCodebooks,
   withMasks,
   withWeights,
@@ -27,7 +27,7 @@ export interface DeepCompressionOptions {
   /** Prunings, each followed by retraining. */
   readonly steps: number;
   /** Bits of a code, by kind of layer. */
-  readonly bits: Readonly<Record<WeightLayer['kind'], number>>;
+  readonly bits: Readonly<Record<WeightTensor['kind'], number>>;
   /** Of training, over all steps. */
   readonly epochs: number;
   /** The highest rate of the codebooks' training. */
@@ -55,7 +55,7 @@ export interface CompressionStep {
 export async function deepCompression(given: Model, options: DeepCompressionOptions): Promise<Model> {
   const { sparsity, steps, epochs } = options;
   let model = liftWeights(given);
-  const layers = weightLayers(model);
+  const layers = weightTensors(model);
   if (layers.length === 0) {
     throw new SkeinError(
       'unsupported',
@@ -76,7 +76,7 @@ function sparsityAt(sparsity: number, step: number, steps: number): number {
 
 async function prune(
   model: Model,
-  layers: readonly WeightLayer[],
+  layers: readonly WeightTensor[],
   sparsity: number,
   step: number,
   epochs: number,
@@ -99,7 +99,7 @@ async function prune(
 
 async function share(
   model: Model,
-  layers: readonly WeightLayer[],
+  layers: readonly WeightTensor[],
   epochs: number,
   options: DeepCompressionOptions,
 ): Promise<Model> {
@@ -123,7 +123,7 @@ async function share(
 async function report(
   name: CompressionStep['name'],
   model: Model,
-  layers: readonly WeightLayer[],
+  layers: readonly WeightTensor[],
   { onStep, signal }: DeepCompressionOptions,
 ): Promise<void> {
   if (signal?.aborted) throw new SkeinError('cancelled', `Stopped when the weights were ${name}`);

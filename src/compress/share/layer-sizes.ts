@@ -1,7 +1,7 @@
 /** What each layer of a shared model takes, and all of them together, as the tables of Han et al. 2016 have it. */
 import type { Model } from '../../graph/index.ts';
 import { type EncodedSkz, encodeSkz, type SkzTensor } from '../../onnx/index.ts';
-import { type LayerSize, type StepBits, stepBits, weightLayers } from '../../transforms/index.ts';
+import { type LayerSize, type StepBits, stepBits, weightTensors } from '../../transforms/index.ts';
 
 export interface LayerReport extends LayerSize, StepBits {
   readonly name: string;
@@ -19,7 +19,7 @@ export interface SizeReport {
 /** @param indexBits of a position of each initializer, as the file is to be written with */
 export function sizeReport(model: Model, indexBits: (name: string) => number): SizeReport {
   const encoded = encodeSkz(model, { indexBits });
-  const layers = weightLayers(model).map(({ name, size }) => layerReport(name, size, encoded, indexBits(name)));
+  const layers = weightTensors(model).map(({ name, size }) => layerReport(name, size, encoded, indexBits(name)));
   const total = totalOf(layers);
   const fileBytes = encoded.bytes.length;
   return { layers, total, otherBytes: fileBytes - total.bytes, fileBytes };

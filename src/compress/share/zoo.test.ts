@@ -5,7 +5,7 @@ import { gradientModel } from '../../autodiff/index.ts';
 import { validateModel } from '../../graph/index.ts';
 import { encodeSkz, parseModel } from '../../onnx/index.ts';
 import { inferShapes, trainableInitializers } from '../../ops/index.ts';
-import { magnitudeMasks, shareWeights, weightLayers, withCodebooks, withMasks } from '../../transforms/index.ts';
+import { magnitudeMasks, shareWeights, weightTensors, withCodebooks, withMasks } from '../../transforms/index.ts';
 import { buildArchitecture } from '../../zoo/index.ts';
 import { deepCompression } from './deep-compression.ts';
 
@@ -33,7 +33,7 @@ it.each([
   const feeds = randomFeeds(given, 3);
   const outputs = await runModel(model, feeds);
   expect(await runModel(parseModel(bytes), feeds)).toEqual(outputs);
-  const layers = weightLayers(model);
+  const layers = weightTensors(model);
   const weights = layers.map((layer) => model.graph.initializers.get(layer.name)?.float32s() ?? new Float32Array());
   const masks = magnitudeMasks(weights, 0.8, 'lamp');
   const masked = withMasks(model, new Map(layers.map((layer, i) => [layer.name, masks[i] as (typeof masks)[0]])));

@@ -3,4 +3,4 @@ export * from './k-means.ts';
 export * from './magnitude-masks.ts';
 export * from './reparametrize.ts';
 export * from './shared-weights.ts';
-export * from './weight-layers.ts';
+export * from './weight-tensors.ts';

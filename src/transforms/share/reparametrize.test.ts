@@ -10,7 +10,7 @@ import { GraphBuilder } from '../../ops/index.ts';
 import { magnitudeMasks } from './magnitude-masks.ts';
 import { withCodebooks, withMasks } from './reparametrize.ts';
 import { sharedValues, shareWeights, withWeights } from './shared-weights.ts';
-import { weightLayers } from './weight-layers.ts';
+import { weightTensors } from './weight-tensors.ts';
 
 const valuesOf = ({ graph }: Model, name: string) => graph.initializers.get(name)?.float32s() ?? new Float32Array();
 const outputOf = async (model: Model, name = 'logits') =>
@@ -30,9 +30,9 @@ async function gradientBy(model: Model, name: string): Promise<Float32Array> {
 }
 
 const model = smallNetwork();
-const layers = weightLayers(model);
+const layers = weightTensors(model);
 
-it('weightLayers() are convolutions and matrices, without biases and norms', () => {
+it('weightTensors() are convolutions and matrices, without biases and norms', () => {
   expect(layers.map(({ kind, size }) => [kind, size])).toEqual([
     ['conv', 6 * 3 * 9],
     ['fc', 24 * 10],

@@ -1,7 +1,7 @@
 /** The weights that pruning and sharing are of: those of convolutions and of matrix products, biases and norms not among them. */
 import { constantInitializers, type Model, type Node } from '../../graph/index.ts';
 
-export interface WeightLayer {
+export interface WeightTensor {
   /** The initializer. */
   readonly name: string;
   readonly kind: 'conv' | 'fc';
@@ -9,7 +9,7 @@ export interface WeightLayer {
 }
 
 /** Where each operator has its weight. */
-const WEIGHTS: Readonly<Record<string, { readonly kind: WeightLayer['kind']; readonly inputs: readonly number[] }>> = {
+const WEIGHTS: Readonly<Record<string, { readonly kind: WeightTensor['kind']; readonly inputs: readonly number[] }>> = {
   Conv: { kind: 'conv', inputs: [1] },
   ConvTranspose: { kind: 'conv', inputs: [1] },
   Gemm: { kind: 'fc', inputs: [0, 1] },
@@ -17,9 +17,9 @@ const WEIGHTS: Readonly<Record<string, { readonly kind: WeightLayer['kind']; rea
 };
 
 /** The float32 initializers of at least two dimensions that such nodes multiply by, in the order of their use. */
-export function weightLayers({ graph, irVersion }: Model): WeightLayer[] {
+export function weightTensors({ graph, irVersion }: Model): WeightTensor[] {
   const initializers = constantInitializers(graph, irVersion);
-  const layers = new Map<string, WeightLayer>();
+  const layers = new Map<string, WeightTensor>();
   for (const node of graph.nodes) {
     for (const [name, kind] of weightsOf(node)) {
       const tensor = initializers.get(name);
@@ -30,7 +30,7 @@ export function weightLayers({ graph, irVersion }: Model): WeightLayer[] {
   return [...layers.values()];
 }
 
-function weightsOf(node: Node): [string, WeightLayer['kind']][] {
+function weightsOf(node: Node): [string, WeightTensor['kind']][] {
   const found = node.domain === '' ? WEIGHTS[node.opType] : undefined;
-  return (found?.inputs ?? []).map((i) => [node.inputs[i] ?? '', (found as { kind: WeightLayer['kind'] }).kind]);
+  return (found?.inputs ?? []).map((i) => [node.inputs[i] ?? '', (found as { kind: WeightTensor['kind'] }).kind]);
 }

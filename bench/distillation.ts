@@ -1,0 +1,111 @@
+/**
+ * `npm run bench:distillation`: what a teacher is worth to a student. Each seed trains the student alone, by the teacher's
+ * scores, and by a hint and then the scores (FitNets), all with the same recipe and for the same number of epochs in all; the
+ * test images are looked at once, at the end.
+ */
+import { appendFileSync, existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mean, messageOf } from '../src/base/index.ts';
+import { DISTILLATION_USAGE, type DistillationOptions, readDistillationOptions } from './distillation/options.ts';
+import { inRepository, runProgram } from './processes/run-program.ts';
+import { describeMachine, machineLine } from './report/machine.ts';
+
+const SKEIN = inRepository('dist/src/cli/main.js');
+
+type Log = (line: string) => void;
+
+try {
+  const options = readDistillationOptions(process.argv.slice(2));
+  if (options === 'help') console.log(DISTILLATION_USAGE);
+  else await compare(options);
+  process.exit();
+} catch (error) {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exit(1);
+}
+
+async function compare(options: DistillationOptions): Promise<void> {
+  const { experiment, seeds, folder } = options;
+  await mkdir(folder, { recursive: true });
+  const log: Log = (line) => {
+    process.stderr.write(`${line}\n`);
+    appendFileSync(join(folder, 'distillation.log'), `${line}\n`);
+  };
+  const { teacher: given, student, epochs, hintEpochs } = experiment;
+  let teacher = typeof given === 'string' ? given : join(folder, 'teacher.onnx');
+  if (typeof given !== 'string') {
+    teacher = await made(options, teacher, 0, ['train', given.architecture, '--epochs', String(given.epochs)], log);
+  }
+  const taught = ['distill', student, '--teacher', teacher];
+  const kinds: readonly [string, readonly string[]][] = [
+    ['alone', ['train', student, '--epochs', String(epochs)]],
+    ['from scores', [...taught, '--epochs', String(epochs)]],
+    [
+      'from a hint, then scores',
+      [...taught, '--fitnets', '--hint-epochs', String(hintEpochs), '--epochs', String(epochs - hintEpochs)],
+    ],
+  ];
+  const files = new Map<string, string[]>();
+  for (let seed = 0; seed < seeds; seed++) {
+    for (const [kind, words] of kinds) {
+      const file = join(folder, `${kind.replace(/\W+/g, '-')}-${seed}.onnx`);
+      files.set(kind, [...(files.get(kind) ?? []), await made(options, file, seed, words, log)]);
+    }
+  }
+  const of = await measured(teacher, options);
+  const lines = [row('teacher', [of.top1], of)];
+  let alone: readonly number[] | undefined;
+  for (const [kind, models] of files) {
+    const all = [];
+    for (const model of models) all.push(await measured(model, options));
+    const accuracies = all.map(({ top1 }) => top1);
+    lines.push(row(`${student} ${kind}`, accuracies, all[0] as Measured, alone));
+    alone ??= accuracies;
+  }
+  const header = `top-1 on ${experiment.test[1]}: the mean, then each seed; ${epochs} epochs of training in all`;
+  console.log(`# ${machineLine(describeMachine())}\n# ${header}\n\n${lines.join('\n')}`);
+}
+
+/** Runs a training unless its model is there; goes on with one that was stopped. */
+async function made(
+  { experiment, threads }: DistillationOptions,
+  file: string,
+  seed: number,
+  words: readonly string[],
+  log: Log,
+): Promise<string> {
+  const half = ['.steps', '.checkpoint'].some((suffix) => existsSync(file.replace(/\.onnx$/, suffix)));
+  if (existsSync(file) && !half) return file;
+  log(`${file} …`);
+  const same = [...experiment.training, ...experiment.recipe, '--threads', String(threads), '--seed', String(seed)];
+  const call = [SKEIN, ...words, ...same, '-o', file, ...(half ? ['--resume'] : [])];
+  await runProgram(process.execPath, call, (line) => log(`  ${line}`));
+  return file;
+}
+
+interface Measured {
+  /** Fraction of 1. */
+  readonly top1: number;
+  /** An image. */
+  readonly macs: number;
+}
+
+async function measured(model: string, { experiment }: DistillationOptions): Promise<Measured> {
+  const output = await runProgram(process.execPath, [SKEIN, 'evaluate', model, ...experiment.test, '--json']);
+  return JSON.parse(output) as Measured;
+}
+
+/** @param alone of the students that no teacher taught, seed by seed */
+function row(what: string, accuracies: readonly number[], { macs }: Measured, alone?: readonly number[]): string {
+  const percent = (share: number): string => (100 * share).toFixed(2);
+  const gain = alone === undefined ? undefined : mean(accuracies) - mean(alone);
+  const cells = [
+    what.padEnd(48),
+    `${(macs / 1e6).toFixed(1)} M MACs`.padStart(12),
+    `${percent(mean(accuracies))} %`.padStart(9),
+    `(${accuracies.map(percent).join(', ')})`.padEnd(24),
+    gain === undefined ? '' : `${gain > 0 ? '+' : ''}${percent(gain)} points`,
+  ];
+  return cells.join('  ').trimEnd();
+}

@@ -1,0 +1,90 @@
+/** Fine-tuning as the words of a compression say it: shown while it runs, kept as a stage, gone on with. */
+import type { FineTuneOptions, Lesson, Stages } from '../compress/index.ts';
+import type { Dataset, Preprocessing } from '../data/index.ts';
+import { definedOnly, type Output } from './command.ts';
+import type { CompressionContext, CompressionFlags, Reference } from './compression.ts';
+import { percent } from './table.ts';
+
+/** Of an original that its own smaller form learns from. */
+const TEMPERATURE = 4;
+
+interface Surroundings {
+  readonly training: Dataset;
+  readonly validation: Dataset | undefined;
+  readonly preprocessing: Preprocessing;
+  readonly reference: Reference;
+  readonly stages: Stages;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** @param flags the words of the call that say how */
+export function fineTuner(flags: CompressionFlags, around: Surroundings): CompressionContext['fineTune'] {
+  const { training, validation, preprocessing, reference, stages, output, signal } = around;
+  const { epochs, batch, rate, weightDecay, augment, augmentThreads, seed, threads, distill } = flags;
+  const ofOriginal: Lesson | undefined =
+    distill === undefined
+      ? undefined
+      : { kind: 'scores', teacher: reference, temperature: TEMPERATURE, weight: distill };
+  return async (name, model, changes = {}) => {
+    const { fineTune } = await import('../compress/index.ts');
+    const options: FineTuneOptions = {
+      training,
+      preprocessing,
+      epochs,
+      batch,
+      rate,
+      seed,
+      augmentThreads,
+      augmentation: augment,
+      loss: 'cross-entropy',
+      schedule: 'cosine',
+      optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay },
+      ...definedOnly({ validation, threads }),
+      // A technique with a loss of its own knows what it does.
+      ...(changes.writeLoss === undefined ? definedOnly({ lesson: ofOriginal }) : {}),
+      ...changes,
+    };
+    if (options.epochs === 0) return model;
+    const { training: _training, validation: _validation, writeLoss: _writeLoss, lesson, ...words } = options;
+    const data = [options.training, options.validation].map((each) => [each?.source, each?.split, each?.size]);
+    return stages.model(name, [model, words, data, ...settingsOf(lesson)], async (checkpoint) => {
+      const isScored = lesson?.kind !== 'hint';
+      let progress: ReturnType<Output['progress']> | undefined;
+      try {
+        return await fineTune(model, options, {
+          signal,
+          ...definedOnly({ checkpoint }),
+          onTeacher: (images, of) => {
+            progress ??= output.progress('images the teacher is asked about', of, { exitOnInterrupt: false });
+            progress.update(images);
+          },
+          onStart: ({ step, steps }) => {
+            progress?.end();
+            progress = output.progress(name, steps, { exitOnInterrupt: false, from: step });
+          },
+          onStep: ({ step, score, imagesPerSecond }) => {
+            const words = [`loss ${score.loss.toFixed(3)}`, ...(isScored ? [percent(score.accuracy)] : [])];
+            progress?.update(step, [...words, `${Math.round(imagesPerSecond)} images/s`].join(', '));
+          },
+          onEpoch: ({ epoch, epochs: all, training: seen, validation: held, seconds }) => {
+            progress?.clear();
+            const heldWords = held === undefined ? '' : `, held out ${percent(held.accuracy, 2)}`;
+            output.note(
+              `${name}, epoch ${epoch}/${all}: loss ${seen.loss.toFixed(3)}${isScored ? `, ${percent(seen.accuracy, 2)}` : ''}${heldWords}, ${seconds.toFixed(1)} s`,
+            );
+          },
+        });
+      } finally {
+        progress?.end();
+      }
+    });
+  };
+}
+
+/** What of a lesson the outcome follows from. */
+function settingsOf(lesson: Lesson | undefined): readonly unknown[] {
+  if (lesson === undefined) return [];
+  const { teacher, ...words } = lesson;
+  return [teacher.model, teacher.preprocessing, words];
+}
