@@ -52,7 +52,7 @@ export async function planFactorization(
   return surveyed.map((each) => {
     const [fastest] = [...faster(each)].sort((a, b) => a.ms - b.ms);
     const others = each.candidates.length - 1;
-    return decided(each, fastest, others > 0 ? `the fastest of ${others + 1} that keep as much` : 'faster');
+    return decided(each, fastest, others > 0 ? `the fastest of ${others + 1}` : 'faster');
   });
 }
 
@@ -130,7 +130,7 @@ function choose(
     return decided(
       surveyed[i] as SurveyedLayer,
       candidate,
-      candidate === undefined ? 'the target needs it not' : 'for the target',
+      candidate === undefined ? 'not needed for the target' : 'for the target',
     );
   });
 }
