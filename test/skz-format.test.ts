@@ -3,6 +3,7 @@
  * it and the writer differ, the document is wrong.
  */
 import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../src/base/index.ts';
 import { type Model, Tensor } from '../src/graph/index.ts';
@@ -19,7 +20,7 @@ function readSkz(file: Buffer): Read {
     throw new Error('not version 1');
   const hash = createHash('sha256').update(file.subarray(0, 8)).update(file.subarray(40)).digest('hex');
   if (hash !== file.subarray(8, 40).toString('hex')) throw new Error('checksum');
-  let at = 48;
+  let at = 52;
   const take = (length: number): Buffer => {
     at += length;
     return file.subarray(at - length, at);
@@ -54,8 +55,9 @@ function readSkz(file: Buffer): Read {
   };
 
   const onnxLength = file.readUInt32LE(40);
-  const onnx = take(onnxLength);
-  const tensors = list(file.readUInt32LE(44), () => {
+  const onnx = inflateRawSync(take(onnxLength));
+  expect(onnx.length).toBe(file.readUInt32LE(44));
+  const tensors = list(file.readUInt32LE(48), () => {
     const name = take(u16()).toString('utf8');
     const dims = list(u8(), u32);
     const indexBits = u8();

@@ -61,6 +61,6 @@ export function describeSteps(
   const columns = ['weights', 'bits a weight', 'rate', 'top-1'];
   return [
     formatTable([{ title: 'step' }, ...columns.map((title) => ({ title, align: right }))], rows),
-    `with ${bytes(otherBytes)} of graph, biases and norms the file has ${bytes(fileBytes)}`,
+    `with ${bytes(otherBytes)} of graph, biases and norms a .skz file has ${bytes(fileBytes)}`,
   ];
 }

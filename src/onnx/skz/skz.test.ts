@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random, SkeinError } from '../../base/index.ts';
 import { type Model, makeNode, Tensor } from '../../graph/index.ts';
@@ -194,18 +195,24 @@ describe('decodeSkz() of a damaged file', () => {
 describe('decodeSkz() of a sealed file with', () => {
   /** One sparse tensor named 'w' of 2 entries, field by field. */
   const record = (
-    changes: Partial<Record<'dims' | 'bits' | 'entries' | 'lengths' | 'name' | 'count', number[]>> = {},
+    changes: Partial<
+      Record<'dims' | 'bits' | 'entries' | 'lengths' | 'name' | 'count' | 'inflated' | 'garbage', number[]>
+    > = {},
   ) => {
     const u32 = (value: number) => [0, 8, 16, 24].map((shift) => Math.floor(value / 2 ** shift) % 256);
     const { dims = [8], bits = [2], entries = [2], lengths = [0x10, 0x00], name = [0x77], count = [1] } = changes;
-    const onnx = encodeSkz(withWeight('w', Tensor.float32([0], new Float32Array()))).bytes.subarray(48);
+    const { inflated = [], garbage = [] } = changes;
+    const plain = serializeModel(withWeight('w', Tensor.float32([0], new Float32Array())));
+    const onnx = deflateRawSync(plain);
     return sealed(
       Uint8Array.from([
         ...bytes8,
         ...new Array<number>(32).fill(0),
-        ...u32(onnx.length),
+        ...u32(onnx.length + garbage.length),
+        ...u32(inflated[0] ?? plain.length),
         ...u32(count[0] as number),
         ...onnx,
+        ...garbage,
         ...[name.length, 0, ...name],
         ...[dims.length, ...dims.flatMap(u32)],
         ...bits,
@@ -236,6 +243,10 @@ describe('decodeSkz() of a sealed file with', () => {
     ['an under-filled table', { lengths: [0x20, 0x00] }, /words without a meaning/],
     ['a name that the model does not have', { name: [0x78] }, /no place for the tensor 'x'/],
     ['more tensors than bytes', { count: [4e9] }, /cannot hold 4000000000 tensors/],
+    ['an ONNX part that would be of gigabytes', { inflated: [2e9] }, /ONNX part cannot have 2000000000 bytes/],
+    ['an ONNX part that is longer than it says', { inflated: [10] }, /larger than 10 bytes/],
+    ['an ONNX part that is shorter than it says', { inflated: [500] }, /another length than it says/],
+    ['bytes behind the ONNX part', { garbage: [1, 2, 3] }, /another length than it says/],
     ['a name that is no UTF-8', { name: [0xff] }, /./],
   ])('%s is refused', (_, changes, message) => {
     expect(() => weightOf(record(changes))?.bytes).toThrow(hasCode('corrupt'));

@@ -3,6 +3,7 @@
  * 2016). It is exact: decoding gives every initializer bit for bit. docs/skz-format.md describes the format to the bit.
  */
 import { createHash } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { messageOf, SkeinError } from '../../base/index.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { parseOnnx, serializeModel } from '../onnx-bytes.ts';
@@ -16,6 +17,10 @@ const VERSION = 1;
 const CHECKSUM_AT = 8;
 const CHECKSUM_BYTES = 32;
 const CONTENT_AT = CHECKSUM_AT + CHECKSUM_BYTES;
+/** Three lengths. */
+const CONTENT_FIELDS = 12;
+/** What DEFLATE makes of a byte at most. */
+const LARGEST_INFLATION = 1032;
 /** What a decoded model may have, since an ONNX file cannot hold more. */
 const LARGEST_DECODED = 2 ** 31 - 1;
 
@@ -65,9 +70,11 @@ export function encodeSkz(model: Model, { indexBits = () => 8 }: SkzOptions = {}
   }
   const onnx = serializeModel({ ...model, graph: { ...model.graph, initializers } });
   const content = new FieldWriter();
+  const deflated = deflateRawSync(onnx, { level: 9 });
+  content.number(deflated.length, 4);
   content.number(onnx.length, 4);
   content.number(tensors.length, 4);
-  content.bytes(onnx);
+  content.bytes(deflated);
   for (const chunk of records.chunks) content.bytes(chunk);
   return { bytes: withHeader(content), tensors };
 }
@@ -116,7 +123,7 @@ function checksumOf(bytes: Uint8Array): Uint8Array {
  */
 export function decodeSkz(bytes: Uint8Array): Model {
   if (!isSkz(bytes)) throw corrupt('its first bytes are not those of a .skz file');
-  if (bytes.length < CONTENT_AT + 8) throw corrupt(`it has only ${bytes.length} bytes`);
+  if (bytes.length < CONTENT_AT + CONTENT_FIELDS) throw corrupt(`it has only ${bytes.length} bytes`);
   const expected = bytes.subarray(CHECKSUM_AT, CONTENT_AT);
   if (!checksumOf(bytes).every((byte, i) => byte === expected[i])) {
     throw corrupt('its checksum does not fit its content; it was truncated or changed: fetch it again');
@@ -132,8 +139,8 @@ export function decodeSkz(bytes: Uint8Array): Model {
   let model: Model;
   let records: TensorRecord[];
   try {
-    const [length, count] = [fields.number(4), fields.number(4)];
-    model = parseOnnx(fields.bytes(length));
+    const [length, inflated, count] = [fields.number(4), fields.number(4), fields.number(4)];
+    model = parseOnnx(inflate(fields.bytes(length), inflated));
     // A record has 20 bytes at least: no list is made that the file cannot fill.
     if (count > fields.left / 20) throw new Error(`${fields.left} bytes cannot hold ${count} tensors`);
     records = Array.from({ length: count }, () => readRecord(fields));
@@ -142,6 +149,23 @@ export function decodeSkz(bytes: Uint8Array): Model {
     throw corrupt(messageOf(error), error);
   }
   return withTensors(model, records);
+}
+
+/** @throws Error where that is not `size` bytes */
+function inflate(deflated: Uint8Array, size: number): Uint8Array {
+  if (size > Math.min(LARGEST_DECODED, LARGEST_INFLATION * deflated.length)) {
+    throw new Error(`its ONNX part cannot have ${size} bytes`);
+  }
+  // With the information comes how much of the input was used; the types do not know of it.
+  const { buffer, engine } = inflateRawSync(deflated, {
+    maxOutputLength: Math.max(size, 1),
+    info: true,
+  }) as unknown as {
+    readonly buffer: Uint8Array;
+    readonly engine: { readonly bytesWritten: number };
+  };
+  if (buffer.length === size && engine.bytesWritten === deflated.length) return buffer;
+  throw new Error('its ONNX part has another length than it says');
 }
 
 function withTensors(model: Model, records: readonly TensorRecord[]): Model {
