@@ -31,7 +31,7 @@ const skein = (...args: string[]): Promise<Outcome> =>
 let shared: Outcome;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-share-'));
-  await writeModel(buildArchitecture('resnet20:width=0.5', { seed: 2 }), join(folder, 'given.onnx'));
+  await writeModel(buildArchitecture('resnet8', { seed: 2 }), join(folder, 'given.onnx'));
   shared = await skein('share', 'given.onnx', ...QUICK, '--sparsity', '0.8', '--json', '-o', 'shared.skz');
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -50,7 +50,7 @@ describe('skein share', () => {
     expect(report).toMatchObject({ output: 'shared.skz', after: { bytes: file.length } });
     expect(report.before.bytes / report.after.bytes).toBeGreaterThan(4);
     expect(report.total.kept / report.total.weights).toBeCloseTo(0.2, 2);
-    expect(report.layers).toHaveLength(20);
+    expect(report.layers).toHaveLength(8);
     for (const { huffman, shared: bits, pruned, original } of [report.total]) {
       expect([original > pruned, pruned > bits, bits > huffman]).toEqual([true, true, true]);
     }
@@ -68,7 +68,7 @@ describe('skein share', () => {
     expect(stdout).toMatch(/^layer +weights +kept +code +coded +position +coded +pruned +shared +huffman +rate$/m);
     expect(stdout).toMatch(/^huffman .*x +\d+\.\d\d %$/m);
     expect(stdout).toMatch(/^file .* smaller$/m);
-    expect((await readModel(join(folder, 'plain.onnx'))).graph.nodes.length).toBeGreaterThan(20);
+    expect((await readModel(join(folder, 'plain.onnx'))).graph.nodes.length).toBeGreaterThan(8);
     const metadata = (await readModel(join(folder, 'plain.onnx'))).metadata.get('compressed') ?? '';
     expect(JSON.parse(metadata)[0]).toMatchObject({ by: 'skein share', sparsity: 0.8, convBits: 4, criterion: 'lamp' });
   });
@@ -92,13 +92,17 @@ describe('skein share', () => {
 });
 
 describe('a .skz file', () => {
-  it('is evaluated, profiled and compressed again as the model that is in it', async () => {
+  it('is evaluated and profiled as the model that is in it', async () => {
     const evaluated = await skein('evaluate', 'shared.skz', ...IMAGES, '--json');
     expect(evaluated).toMatchObject({ code: 0, stderr: '' });
     const { after } = JSON.parse(shared.stdout);
     const { size } = await stat(join(folder, 'shared.skz'));
     expect(JSON.parse(evaluated.stdout)).toMatchObject({ bytes: size, params: after.params });
     expect(await skein('profile', 'shared.skz')).toMatchObject({ code: 0 });
+  });
+
+  it('is compressed again', async () => {
+    const { size } = await stat(join(folder, 'shared.skz'));
     const words = ['--sparsity', '0.9', '--epochs', '0', '--conv-bits', '3', '-o', 'again.skz'];
     expect(await skein('share', 'shared.skz', ...IMAGES, ...words)).toMatchObject({ code: 0 });
     expect((await stat(join(folder, 'again.skz'))).size).toBeLessThan(size);
