@@ -36,7 +36,7 @@ export const STEPS: Readonly<Record<string, Step>> = {
   pruned: ['prune', '--target-macs', '0.48', '--epochs', 'epochs', ...tuned],
   factorized: ['factorize', '--target-macs', '0.32', '--epochs', 'epochs', ...tuned],
   int8: ['quantize', '--epochs', '0'],
-  shared: ['share', '--sparsity', '0.94', '--conv-bits', '5', '--epochs', 'epochs', ...tuned],
+  shared: ['share', '--sparsity', '0.92', '--conv-bits', '5', '--epochs', 'epochs', ...tuned],
 };
 
 export const CHAINS: readonly Chain[] = [
