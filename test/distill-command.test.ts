@@ -167,6 +167,12 @@ describe('--distill', () => {
     await Promise.all([data.close(), validation.close()]);
   });
 
+  it('has a share of 0.9 unless told', async () => {
+    expect(await run('--distill')).toBe(0);
+    const { metadata } = await readModel(join(folder, 'tuned.onnx'));
+    expect(JSON.parse(metadata.get('compressed') ?? '').at(-1)).toMatchObject({ distill: 0.9 });
+  });
+
   it('has a share from 0 to 1', async () => {
     expect(await run('--distill', '2')).toBe(2);
   });

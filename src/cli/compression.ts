@@ -104,7 +104,7 @@ export interface TeacherWords<Flags> {
 }
 
 /** Of its share in the loss, where the call does not say it. */
-const WEIGHT = 0.9;
+const WEIGHT = '0.9';
 /** The highest learning rate of weights that have learnt something, or nothing yet. */
 const RATES = { trained: 0.01, fresh: 0.1 };
 
