@@ -6,6 +6,7 @@ import { threadId } from 'node:worker_threads';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Answer, answerJobs, messageOf, SkeinError } from '../base/index.ts';
 import { DTYPES, type DType } from '../tensor/index.ts';
+import { saturatesInt8 } from './int8-saturation.ts';
 import type { Device, SessionJob, SessionResult } from './session-protocol.ts';
 import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor-data.ts';
 
@@ -13,6 +14,8 @@ import type { NamedTensors, NumericData, TensorData, TensorInfo } from './tensor
 // advice about the file (an initializer that nothing uses).
 env.logLevel = 'fatal';
 const FATAL = 4;
+/** A quantised model gives the same on every processor. */
+const SATURATES = saturatesInt8();
 
 const sessions = new Map<number, { readonly session: InferenceSession; readonly profiled: boolean }>();
 
@@ -44,7 +47,7 @@ async function load({ session: id, model, coded = false, settings }: LoadJob): P
       graphOptimizationLevel: settings.optimization,
       logSeverityLevel: FATAL,
       // An idle pool that spins takes the cores from the other sessions and from the accepting thread.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: { session: { intra_op: { allow_spinning: '0' }, ...(SATURATES ? { x64quantprecision: '1' } : {}) } },
     };
     if (settings.profilePrefix !== undefined) {
       options.enableProfiling = true;
