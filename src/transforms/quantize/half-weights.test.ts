@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { executedOperators, firstOutput } from '../../../test/optimized.ts';
+import { randomFeeds } from '../../../test/run-onnx.ts';
+import { Tensor } from '../../graph/index.ts';
+import { serializeModel } from '../../onnx/index.ts';
+import { costOf } from '../../ops/index.ts';
+import { buildArchitecture } from '../../zoo/index.ts';
+import { runPasses } from '../pass.ts';
+import { halfWeights } from './half-weights.ts';
+
+it('halfWeights halves the file, and computes with weights of 11 digits', async () => {
+  const model = buildArchitecture('resnet8', { seed: 1 });
+  const { model: halved } = runPasses(model, [halfWeights]);
+  const [before, after] = [model, halved].map((each) => costOf(each));
+  expect([after?.params, after?.macs]).toEqual([before?.params, before?.macs]);
+  expect(serializeModel(halved).byteLength).toBeLessThan(0.56 * serializeModel(model).byteLength);
+  const feeds = randomFeeds(model, 1);
+  const [expected, received] = [await firstOutput(model, feeds), await firstOutput(halved, feeds)];
+  const scale = Math.max(...expected.map(Math.abs));
+  for (const [i, value] of expected.entries()) {
+    expect(Math.abs((received[i] as number) - value)).toBeLessThan(2 ** -9 * scale);
+  }
+  // Cast on loading: what is executed is the same.
+  expect(await executedOperators(halved)).toEqual(await executedOperators(model));
+});
+
+it('halfWeights leaves what float16 cannot hold, and a model without weights', () => {
+  const model = buildArchitecture('lenet5', { seed: 1 });
+  const initializers = new Map(model.graph.initializers);
+  const name = [...initializers.keys()].find((each) => each.endsWith('fc1.weight')) ?? '';
+  const dims = initializers.get(name)?.dims ?? [];
+  initializers.set(name, Tensor.float32(dims, new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(7e4)));
+  const { model: halved } = runPasses({ ...model, graph: { ...model.graph, initializers } }, [halfWeights]);
+  expect(halved.graph.initializers.get(name)?.dtype).toBe('float32');
+  expect(runPasses(halved, [halfWeights]).changed).toBe(false);
+});

@@ -1,0 +1,4 @@
+export type { Range } from './affine.ts';
+export * from './half-weights.ts';
+export * from './plan-quantization.ts';
+export * from './quantize-model.ts';
