@@ -15,4 +15,5 @@ export {
   type Sampler,
   shuffledSampler,
 } from './samplers.ts';
+export { stratifiedSample } from './stratified-sample.ts';
 export { batchCount, type TrainingBatch, type TrainingOptions, trainingBatches } from './training-batches.ts';
