@@ -11,6 +11,7 @@ import { matmul } from './rules/matmul.ts';
 import { movement } from './rules/movement.ts';
 import { normalization } from './rules/normalization.ts';
 import { pooling } from './rules/pooling.ts';
+import { quantization } from './rules/quantization.ts';
 import { reduction } from './rules/reduction.ts';
 import { resizing } from './rules/resizing.ts';
 import { unary } from './rules/unary.ts';
@@ -28,6 +29,7 @@ export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
   ...indexing,
   ...resizing,
   ...conversion,
+  ...quantization,
   // Their outputs are indices, shapes, numbers from nowhere.
   Constant: 'zero',
   ConstantOfShape: 'zero',
@@ -42,9 +44,6 @@ export const GRADIENTS: { readonly [Op in OpType]: Gradient } = {
   RandomNormalLike: 'zero',
   RandomUniform: 'zero',
   RandomUniformLike: 'zero',
-  DequantizeLinear: 'refused',
-  DynamicQuantizeLinear: 'refused',
-  QuantizeLinear: 'refused',
   NegativeLogLikelihoodLoss: 'refused',
   SoftmaxCrossEntropyLoss: 'refused',
 };
