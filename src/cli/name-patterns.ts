@@ -18,13 +18,18 @@ export function nameFilter(patterns: readonly string[]): (name: string) => boole
 
 /**
  * The names that fit, in their own order.
- * @param option stands in messages
+ * @param option stands in messages, as does what the names are of
  * @throws UsageError for a pattern that none fits
  */
-export function matching(option: string, patterns: readonly string[], names: readonly string[]): string[] {
+export function matching(
+  option: string,
+  patterns: readonly string[],
+  names: readonly string[],
+  of = 'initializer',
+): string[] {
   for (const pattern of patterns) {
     if (names.some(nameFilter([pattern]))) continue;
-    throw new UsageError(`${option}: no initializer is called '${pattern}'${didYouMean(pattern, names)}`);
+    throw new UsageError(`${option}: no ${of} is called '${pattern}'${didYouMean(pattern, names)}`);
   }
   return names.filter(nameFilter(patterns));
 }

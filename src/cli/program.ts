@@ -7,6 +7,7 @@ import { factorizeCommand } from './factorize.ts';
 import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
+import { quantizeCommand } from './quantize.ts';
 import { serveCommand } from './serve.ts';
 import { shareCommand } from './share.ts';
 import { trainCommand } from './train.ts';
@@ -24,6 +25,7 @@ export function makeProgram(version: string): Command {
     .addCommand(benchCommand())
     .addCommand(trainCommand())
     .addCommand(factorizeCommand())
+    .addCommand(quantizeCommand())
     .addCommand(shareCommand())
     .addCommand(unpackCommand())
     .addCommand(distillCommand())

@@ -4,6 +4,7 @@
  */
 import { SkeinError } from '../base/index.ts';
 import {
+  consumersOf,
   describeNode,
   feedsOf,
   type Graph,
@@ -124,12 +125,23 @@ export function trainableInitializers(graph: Graph): string[] {
   return [...parameterUses(graph)].filter(([name]) => graph.initializers.has(name)).map(([name]) => name);
 }
 
-/** How many parameters each node is the first to use. */
+/** How many parameters each node is the first to use; one that is stored in another type belongs to who uses it then. */
 function parameterOwners(graph: Graph): Map<Node, number> {
   const owners = new Map<Node, number>();
-  for (const { node, size } of parameterUses(graph).values()) owners.set(node, (owners.get(node) ?? 0) + size);
+  const consumers = consumersOf(graph);
+  for (const { node, size } of parameterUses(graph).values()) {
+    let owner = node;
+    const seen = new Set<Node>();
+    while (CONVERSIONS.has(owner.opType) && owner.domain === '' && !seen.has(owner)) {
+      seen.add(owner);
+      owner = consumers.get(owner.outputs[0] ?? '')?.[0] ?? owner;
+    }
+    owners.set(owner, (owners.get(owner) ?? 0) + size);
+  }
   return owners;
 }
+
+const CONVERSIONS: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear']);
 
 function parameterUses(graph: Graph): Map<string, { node: Node; size: number }> {
   const constants = new Map<string, Tensor>(graph.initializers);

@@ -58,6 +58,8 @@ export async function profileModel(engine: Engine, file: string, options: Profil
       return { [name]: { dtype: 'float32', dims, data } };
     },
     options.runs,
+    // What has been quantised is no layer by layer without being fused: the rounding around each would be timed instead.
+    model.graph.nodes.some(({ opType, domain }) => opType === 'QuantizeLinear' && domain === '') ? 'all' : 'basic',
   );
   const layers = attribute(model, cost.nodes, timings, batch);
   return {

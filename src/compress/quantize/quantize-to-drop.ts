@@ -1,0 +1,219 @@
+/**
+ * Int8 for as many layers as accuracy allows: calibrate; leave in float what is not faster so; where more accuracy is lost
+ * than allowed, train with the rounding, and where that is not enough, give the layers that change the answers most back
+ * to float, one more at a time.
+ */
+import type { Dataset, Preprocessing } from '../../data/index.ts';
+import type { Model } from '../../graph/index.ts';
+import {
+  fakeQuantizedModel,
+  prepareForQuantization,
+  quantizeModel,
+  type Ranges,
+  withWeightsOf,
+} from '../../transforms/index.ts';
+import type { Meter } from '../meter.ts';
+import { Stages } from '../stages.ts';
+import { observeHistograms, rangesOf } from './calibrate.ts';
+import { fewestInFloat, layersFasterInFloat } from './float-layers.ts';
+import type { RangeOptions } from './range-methods.ts';
+import { type Judging, scoresOf, top1Of } from './scores.ts';
+import { type LayerSensitivity, layerNames, layerSensitivities } from './sensitivity.ts';
+
+export interface QuantizeContext {
+  readonly meter: Meter;
+  /** What ranges are observed on. */
+  readonly training: Dataset;
+  /** What accuracy is judged by. */
+  readonly heldOut: Dataset;
+  readonly preprocessing: Preprocessing;
+  readonly stages?: Stages;
+  readonly signal?: AbortSignal;
+  /** Trains the model with its rounding; not done unless told. */
+  readonly fineTune?: (model: Model) => Promise<Model>;
+  /** Something to say while it takes its time. */
+  readonly onNote?: (line: string) => void;
+  readonly onProgress?: (what: string, done: number, total: number) => void;
+}
+
+export interface QuantizeToDropOptions extends RangeOptions {
+  /** Images to calibrate on; 256 unless told. */
+  readonly images?: number;
+  readonly seed?: number;
+  /** Names of layers that stay float in any case. */
+  readonly exclude?: readonly string[];
+  readonly weightBits?: number;
+  /** Of the held-out accuracy, fraction of 1: more may not be lost. */
+  readonly maxDrop: number;
+  /** Whether kinds of layers that may be slower in int8 are timed, and left in float if they are; true unless told. */
+  readonly measureSpeed?: boolean;
+  /** Whether to look at every layer by itself even if nothing has to go back to float. */
+  readonly sensitivity?: boolean;
+}
+
+/** `excluded` by the caller, `not-faster` in int8, or given back for `accuracy`. */
+export type FloatReason = 'excluded' | 'not-faster' | 'accuracy';
+
+export interface QuantizedLayer {
+  readonly name: string;
+  /** Undefined for a layer in int8. */
+  readonly inFloat?: FloatReason;
+  /** Of the answers when it alone is rounded, in nats; where it was looked at. */
+  readonly divergence?: number;
+}
+
+export interface QuantizeOutcome {
+  readonly model: Model;
+  readonly layers: readonly QuantizedLayer[];
+  readonly trained: boolean;
+  /** Of the held-out images, fractions of 1. */
+  readonly top1: { readonly before: number; readonly int8: number; readonly trained?: number; readonly after: number };
+}
+
+/** Images that a layer is judged by: the answers' divergence needs few. */
+const SENSITIVITY_IMAGES = 256;
+
+/** Of differences of fractions. */
+const ROUNDING = 1e-9;
+
+/** @throws SkeinError 'unsupported' where the model has no layer for int8; 'cancelled' once the signal has come */
+export async function quantizeToDrop(
+  model: Model,
+  context: QuantizeContext,
+  options: QuantizeToDropOptions,
+): Promise<QuantizeOutcome> {
+  const run = new Run(model, context, options);
+  return run.go();
+}
+
+class Run {
+  readonly #context: QuantizeContext;
+  readonly #options: QuantizeToDropOptions;
+  readonly #judging: Judging;
+  readonly #inFloat = new Map<string, FloatReason>();
+  #model: Model;
+  #ranges: Ranges = new Map();
+  #sensitivities: readonly LayerSensitivity[] | undefined;
+
+  constructor(model: Model, context: QuantizeContext, options: QuantizeToDropOptions) {
+    this.#model = prepareForQuantization(model);
+    this.#context = context;
+    this.#options = options;
+    const { meter, heldOut: data, preprocessing, signal } = context;
+    this.#judging = { meter, data, preprocessing, ...(signal === undefined ? {} : { signal }) };
+  }
+
+  async go(): Promise<QuantizeOutcome> {
+    const { meter, training, preprocessing, signal, onNote = () => {} } = this.#context;
+    const { images, seed, exclude = [], maxDrop, sensitivity = false } = this.#options;
+    const calibration = {
+      ...(images === undefined ? {} : { images }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    const histograms = await observeHistograms(this.#model, meter, training, preprocessing, calibration);
+    this.#ranges = rangesOf(histograms, this.#options);
+    for (const name of exclude) this.#inFloat.set(name, 'excluded');
+    if (this.#options.measureSpeed !== false) {
+      const { shape } = preprocessing;
+      const timing = { ...this.#bits(), exclude, shape };
+      const slower = await layersFasterInFloat(this.#model, this.#ranges, meter, timing);
+      for (const name of slower) this.#inFloat.set(name, 'not-faster');
+    }
+    const before = await this.#top1(this.#model);
+    const int8 = await this.#top1(this.#quantized());
+    onNote(`float ${percents(before)}, ${this.#layersInInt8()} layers in int8 ${percents(int8)}`);
+    let after = int8;
+    let trained: number | undefined;
+    if (before - after > maxDrop + ROUNDING && this.#context.fineTune !== undefined) {
+      trained = await this.#train(after);
+      onNote(`trained with the rounding ${percents(trained)}`);
+      after = Math.max(after, trained);
+    }
+    if (before - after > maxDrop + ROUNDING) after = await this.#giveBack(before);
+    else if (sensitivity) await this.#lookAtLayers();
+    return {
+      model: this.#quantized(),
+      layers: this.#rows(),
+      trained: trained !== undefined,
+      top1: { before, int8, ...(trained === undefined ? {} : { trained }), after },
+    };
+  }
+
+  /** Takes the trained weights where they do better. */
+  async #train(before: number): Promise<number> {
+    const fake = fakeQuantizedModel(this.#model, this.#ranges, { ...this.#bits(), exclude: this.#inFloat.keys() });
+    const trained = (await this.#context.fineTune?.(fake)) ?? fake;
+    const untrained = this.#model;
+    this.#model = withWeightsOf(this.#model, trained);
+    const top1 = await this.#top1(this.#quantized());
+    if (top1 < before) this.#model = untrained;
+    return top1;
+  }
+
+  async #giveBack(before: number): Promise<number> {
+    const { maxDrop } = this.#options;
+    const { onNote = () => {} } = this.#context;
+    const rows = (await this.#lookAtLayers()).filter(({ name }) => !this.#inFloat.has(name));
+    const ranked = rows.toSorted((a, b) => b.divergence - a.divergence).map(({ name }) => name);
+    const top1s = new Map<number, number>();
+    const fewest = await fewestInFloat(ranked, async (more) => {
+      const top1 = await this.#top1(this.#quantized(more));
+      top1s.set(more.length, top1);
+      onNote(`${more.length} more in float ${percents(top1)}`);
+      return before - top1 <= maxDrop + ROUNDING;
+    });
+    for (const name of fewest) this.#inFloat.set(name, 'accuracy');
+    return top1s.get(fewest.length) ?? this.#top1(this.#quantized());
+  }
+
+  async #lookAtLayers(): Promise<readonly LayerSensitivity[]> {
+    const { stages = new Stages(), onProgress = () => {} } = this.#context;
+    const judging = { ...this.#judging, images: SENSITIVITY_IMAGES };
+    const bits = this.#bits();
+    const total = layerNames(this.#model).length;
+    const data = [judging.data.source, judging.data.split, judging.data.size];
+    const settings = [this.#model, [...this.#ranges], bits, data];
+    this.#sensitivities ??= await stages.value('sensitivity', settings, async () => {
+      const reference = await scoresOf(this.#model, judging);
+      return layerSensitivities(this.#model, this.#ranges, judging, reference, bits, (done) =>
+        onProgress('layers looked at', done, total),
+      );
+    });
+    return this.#sensitivities;
+  }
+
+  #quantized(more: readonly string[] = []): Model {
+    const exclude = [...this.#inFloat.keys(), ...more];
+    return quantizeModel(this.#model, this.#ranges, { ...this.#bits(), exclude });
+  }
+
+  #bits() {
+    const { weightBits } = this.#options;
+    return weightBits === undefined ? {} : { weightBits };
+  }
+
+  async #top1(model: Model): Promise<number> {
+    return top1Of(await scoresOf(model, this.#judging));
+  }
+
+  #layersInInt8(): number {
+    return layerNames(this.#model).filter((name) => !this.#inFloat.has(name)).length;
+  }
+
+  #rows(): QuantizedLayer[] {
+    const divergences = new Map(this.#sensitivities?.map(({ name, divergence }) => [name, divergence]));
+    return layerNames(this.#model).map((name) => {
+      const [inFloat, divergence] = [this.#inFloat.get(name), divergences.get(name)];
+      return {
+        name,
+        ...(inFloat === undefined ? {} : { inFloat }),
+        ...(divergence === undefined ? {} : { divergence }),
+      };
+    });
+  }
+}
+
+function percents(fraction: number): string {
+  return `${(100 * fraction).toFixed(2)} %`;
+}
