@@ -47,7 +47,13 @@ describe('costOf()', () => {
     const weight = b.initializer('w', Tensor.of('int8', [3, 2], [1, 2, 3, 4, 5, 6]));
     const scale = b.initializer('s', Tensor.of('float32', [2], [0.5, 0.25]));
     b.output('y', b.op('MatMul', [x, b.op('DequantizeLinear', [weight, scale], { axis: 1 })]));
-    expect(costOf(b.build())).toMatchObject({ params: 6, macs: 6 });
+    const { params, macs, nodes } = costOf(b.build());
+    expect([params, macs]).toEqual([6, 6]);
+    // They are the layer's, not of what makes numbers of them.
+    expect(nodes.map((node) => [node.opType, node.params])).toEqual([
+      ['DequantizeLinear', 0],
+      ['MatMul', 6],
+    ]);
   });
 
   it('refuses to guess where a shape is not known', () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Tensor } from '../graph/index.ts';
 import { writeModel } from '../onnx/index.ts';
 import { costOf, GraphBuilder } from '../ops/index.ts';
 import { Engine } from '../runtime/index.ts';
@@ -53,6 +54,25 @@ describe('profileModel()', () => {
       layers.reduce((sum, { ms }) => sum + (ms ?? 0), 0),
       9,
     );
+  });
+
+  it('times the layers of a quantised model as they are executed', async () => {
+    const b = new GraphBuilder();
+    const scalar = (dtype: 'float32' | 'uint8', value: number) => b.constant(Tensor.scalar(dtype, value));
+    const settings = [scalar('float32', 0.1), scalar('uint8', 128)];
+    const rounded = (x: string) => b.op('DequantizeLinear', [b.op('QuantizeLinear', [x, ...settings]), ...settings]);
+    const bytes = Tensor.of('int8', [4, 3, 3, 3], new Uint8Array(108).fill(1));
+    const weight = b.op('DequantizeLinear', [b.constant(bytes), scalar('float32', 0.1)]);
+    const x = b.input('x', 'float32', ['batch', 3, 8, 8]);
+    b.output('y', rounded(b.op('Conv', [rounded(x), weight], { pads: [1, 1, 1, 1] })));
+    const file = join(folder, 'quantised.onnx');
+    await writeModel(b.build(), file);
+    const { layers, total } = await profileModel(engine, file, { batch: 1, runs: 3 });
+    const conv = layers.find(({ opType }) => opType === 'Conv');
+    expect(conv).toMatchObject({ macs: 6912, params: 108, ms: expect.any(Number) });
+    const after = layers.find(({ opType, name }) => opType === 'QuantizeLinear' && name.endsWith('_1'));
+    expect(after).toMatchObject({ ms: null, within: conv?.name });
+    expect(total.params).toBe(108);
   });
 });
 
