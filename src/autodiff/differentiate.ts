@@ -41,6 +41,7 @@ export function differentiate(writer: GraphWriter, options: DifferentiateOptions
       const gradients = node.outputs.map((output) => total(parts, output, nodeTerms));
       if (gradients.every((gradient) => gradient === undefined)) return;
       if (of === undefined || of === 'refused') throw refusal(node, of);
+      refuseIntegers(node, writer);
       const made = of(new GradientContext(node, writer, gradients, active, steep));
       for (const [i, gradient] of made.entries()) {
         const input = node.inputs[i] ?? '';
@@ -81,6 +82,16 @@ function total(parts: Map<string, string[]>, value: string, terms: Terms): strin
   const sum = terms.sum(arrived);
   parts.set(value, [sum]);
   return sum;
+}
+
+/** Only rounding itself has a gradient by what it makes: what else works on integers was quantised for good. */
+function refuseIntegers(node: Node, writer: GraphWriter): void {
+  const dtype = writer.dtype(node.outputs[0] ?? '');
+  if (dtype === undefined || !dtype.includes('int') || node.opType === 'QuantizeLinear') return;
+  throw new SkeinError(
+    'unsupported',
+    `Cannot differentiate ${describeNode(node)}: it works on ${dtype} values; take the model from before it was quantised`,
+  );
 }
 
 function refusal(node: Node, of: 'refused' | undefined): SkeinError {

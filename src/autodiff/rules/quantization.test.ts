@@ -68,3 +68,15 @@ it('scales for blocks are refused by name', () => {
   const writer = new GraphWriter(b.build());
   expect(() => differentiate(writer, { seeds: new Map([['y', 'x']]), wrt: ['x'] })).toThrow('a scale for each block');
 });
+
+it('what else works on integers is refused by name', () => {
+  const b = new GraphBuilder();
+  b.input('x', 'float32', [1, 1, 2, 2]);
+  const settings = [b.constant(Tensor.scalar('float32', 1)), b.constant(Tensor.scalar('uint8', 0))];
+  const pooled = b.op('MaxPool', [b.op('QuantizeLinear', ['x', ...settings])], { kernel_shape: [2, 2] });
+  b.output('y', b.op('DequantizeLinear', [pooled, ...settings]));
+  const writer = new GraphWriter(b.build());
+  expect(() => differentiate(writer, { seeds: new Map([['y', 'y']]), wrt: ['x'] })).toThrow(
+    "Cannot differentiate node '/MaxPool' (MaxPool): it works on uint8 values; take the model from before it was quantised",
+  );
+});
