@@ -5,7 +5,7 @@
  * 1. A layer with weights is int8 unless it is excluded, and its output too, unless its kernel can give floats and no int8
  *    layer follows.
  * 2. A computing operator (Add, Concat, pooling) is int8 if all its inputs are and an int8 layer follows: a chain stays in
- *    int8 and a last average keeps its digits.
+ *    int8 and a last average keeps its digits. Of a product one factor is enough.
  * 3. What only moves elements works on the integers where its input is there as such.
  * 4. Relu and Clip after an int8 layer are done by the rounding of its output, whose range ends where they cut.
  */
@@ -140,7 +140,10 @@ class Planner {
     const [output = ''] = node.outputs;
     const inputs = activationsOf(node, layer);
     const isWanted = this.#wanted.has(output);
-    if (layer.kind === 'computing' && !(isWanted && inputs.every((name) => this.#integers.has(name)))) return;
+    const isInteger = (name: string): boolean => this.#integers.has(name);
+    // The float factor of a gate (squeeze and excitation) is small, and quickly rounded; the other is a feature map.
+    const isThere = node.opType === 'Mul' ? inputs.some(isInteger) : inputs.every(isInteger);
+    if (layer.kind === 'computing' && !(isWanted && isThere)) return;
     this.#layers.set(node, layer);
     for (const name of inputs) if (!this.#integers.has(name)) this.#round(name, undefined);
     if (!layer.givesFloat || isWanted) this.#round(output, output);

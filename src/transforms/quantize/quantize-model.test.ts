@@ -89,6 +89,15 @@ const FUSED: Record<string, { layers: (b: GraphBuilder, x: string) => string; ru
     },
     runs: { QLinearConv: 4, QLinearSigmoid: 1, QLinearMul: 1, DequantizeLinear: 0 },
   },
+  'squeeze and excitation with a gate that no int8 kernel computes': {
+    layers: (b, x) => {
+      const first = b.relu(conv(b, x));
+      const gate = b.op('HardSigmoid', [b.conv(b.globalAveragePool(first), { out: 8, kernel: 1 })]);
+      return head(b, b.conv(b.mul(gate, first), { out: 8, kernel: 1 }));
+    },
+    // The gate is dequantised, and rounded again.
+    runs: { QLinearConv: 3, QLinearMul: 1, DequantizeLinear: 1, QuantizeLinear: 2 },
+  },
   'fully connected layers in a row': {
     layers: (b, x) => b.linear(b.relu(b.linear(b.flatten(conv(b, x)), { out: 6 })), { out: 5, bias: false }),
     runs: { QLinearConv: 1, QGemm: 2, Relu: 0, DequantizeLinear: 0 },
