@@ -240,6 +240,14 @@ describe('quantizeModel()', () => {
   it('refuses bad input', () => {
     const model = classifier((b, x) => head(b, conv(b, x)));
     expect(() => quantizeModel(model, new Map())).toThrow("The range of 'input' must be known");
+    for (const range of [
+      [1, 0],
+      [0, Number.NaN],
+    ] as const) {
+      expect(() => quantizeModel(model, new Map([['input', range]]))).toThrow(
+        "The range of 'input' must be two numbers",
+      );
+    }
     expect(() => quantizeModel(model, new Map(), { exclude: ['nowhere'] })).toThrow("no layer 'nowhere'");
     expect(() => quantizeModel(model, new Map(), { weightBits: 9 })).toThrow('2 to 8 bits, received 9');
     const old = { ...model, opsets: new Map([['', 12]]) };

@@ -134,6 +134,10 @@ export class Quantizer {
     if (range === undefined) {
       throw new SkeinError('invalid-argument', `The range of '${source}' must be known to quantise it, received none`);
     }
+    if (!(range[0] <= range[1])) {
+      const received = `received ${range[0]} to ${range[1]}`;
+      throw new SkeinError('invalid-argument', `The range of '${source}' must be two numbers in order, ${received}`);
+    }
     // Widened to hold 0 first: the bounds hold it, too, so the order stays.
     return [Math.max(Math.min(range[0], 0), bounds[0]), Math.min(Math.max(range[1], 0), bounds[1])];
   }
