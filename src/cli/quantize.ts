@@ -145,7 +145,7 @@ const WHY = {
   accuracy: 'float, for accuracy',
 } as const satisfies Record<NonNullable<QuantizedLayer['inFloat']>, string>;
 
-function describe({ layers, top1, trained }: QuantizeOutcome): string[] {
+function describe({ layers, top1 }: QuantizeOutcome): string[] {
   const looked = layers.some(({ divergence }) => divergence !== undefined);
   const columns = [
     { title: 'layer' },
@@ -160,7 +160,7 @@ function describe({ layers, top1, trained }: QuantizeOutcome): string[] {
   const words = [
     `float ${percent(top1.before, 2)}`,
     `int8 ${percent(top1.int8, 2)}`,
-    ...(trained && top1.trained !== undefined ? [`trained ${percent(top1.trained, 2)}`] : []),
+    ...(top1.trained !== undefined ? [`trained ${percent(top1.trained, 2)}`] : []),
     `now ${percent(top1.after, 2)}`,
   ];
   return [formatTable(columns, rows), '', `held-out top-1: ${words.join(', ')}`];

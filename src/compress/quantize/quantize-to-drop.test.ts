@@ -125,6 +125,7 @@ it('trains first where it may, and takes what came out if it is better', async (
   expect(outcome).toMatchObject({ trained: true, top1: { before: 1, trained: 1, after: 1 } });
   expect(outcome.layers.every(({ inFloat }) => inFloat === undefined)).toBe(true);
   const kept = await quantizeToDrop(greenReader(), { ...context(), fineTune: async (fake) => fake }, options);
+  expect(kept.trained).toBe(false);
   expect(kept.layers.filter(({ inFloat }) => inFloat === 'accuracy')).toHaveLength(2);
 });
 

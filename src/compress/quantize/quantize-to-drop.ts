@@ -1,7 +1,7 @@
 /**
  * Int8 for as many layers as accuracy allows: calibrate; leave in float what is not faster so; where more accuracy is lost
- * than allowed, train with the rounding, and where that is not enough, give the layers that change the answers most back
- * to float, one more at a time.
+ * than allowed, train with the rounding; and where that is not enough, give the layers that change the answers most back
+ * to float, no more of them than it takes.
  */
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
@@ -65,6 +65,7 @@ export interface QuantizedLayer {
 export interface QuantizeOutcome {
   readonly model: Model;
   readonly layers: readonly QuantizedLayer[];
+  /** Whether the weights are those of training. */
   readonly trained: boolean;
   /** Of the held-out images, fractions of 1. */
   readonly top1: { readonly before: number; readonly int8: number; readonly trained?: number; readonly after: number };
@@ -90,6 +91,7 @@ class Run {
   readonly #context: QuantizeContext;
   readonly #options: QuantizeToDropOptions;
   readonly #judging: Judging;
+  readonly #stages: Stages;
   readonly #inFloat = new Map<string, FloatReason>();
   #model: Model;
   #ranges: Ranges = new Map();
@@ -99,82 +101,90 @@ class Run {
     this.#model = prepareForQuantization(model);
     this.#context = context;
     this.#options = options;
+    this.#stages = context.stages ?? new Stages();
     const { meter, heldOut: data, preprocessing, signal } = context;
     this.#judging = { meter, data, preprocessing, ...(signal === undefined ? {} : { signal }) };
   }
 
   async go(): Promise<QuantizeOutcome> {
-    const { meter, training, preprocessing, signal, onNote = () => {} } = this.#context;
-    const { images, seed, exclude = [], maxDrop, sensitivity = false } = this.#options;
-    const calibration = {
-      ...(images === undefined ? {} : { images }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    const histograms = await observeHistograms(this.#model, meter, training, preprocessing, calibration);
-    this.#ranges = rangesOf(histograms, this.#options);
+    const { onNote = () => {} } = this.#context;
+    const { exclude = [], maxDrop, measureSpeed = true, sensitivity = false } = this.#options;
+    await this.#calibrate();
     for (const name of exclude) this.#inFloat.set(name, 'excluded');
-    if (this.#options.measureSpeed !== false) {
-      const { shape } = preprocessing;
-      const timing = { ...this.#bits(), exclude, shape };
-      const slower = await layersFasterInFloat(this.#model, this.#ranges, meter, timing);
-      for (const name of slower) this.#inFloat.set(name, 'not-faster');
-    }
+    if (measureSpeed) for (const name of await this.#notFaster()) this.#inFloat.set(name, 'not-faster');
     const before = await this.#top1(this.#model);
     const int8 = await this.#top1(this.#quantized());
     onNote(`float ${percents(before)}, ${this.#layersInInt8()} layers in int8 ${percents(int8)}`);
+    const isEnough = (top1: number): boolean => before - top1 <= maxDrop + ROUNDING;
     let after = int8;
     let trained: number | undefined;
-    if (before - after > maxDrop + ROUNDING && this.#context.fineTune !== undefined) {
-      trained = await this.#train(after);
-      onNote(`trained with the rounding ${percents(trained)}`);
-      after = Math.max(after, trained);
+    if (!isEnough(after) && this.#context.fineTune !== undefined) {
+      const { model: better, top1 } = await this.#train();
+      trained = top1;
+      onNote(`trained with the rounding ${percents(top1)}`);
+      // Weights that were trained with it do worse without: what goes back to float starts from what there was.
+      if (isEnough(top1)) [this.#model, after] = [better, top1];
     }
-    if (before - after > maxDrop + ROUNDING) after = await this.#giveBack(before);
+    if (!isEnough(after)) after = await this.#giveBack(isEnough);
     else if (sensitivity) await this.#lookAtLayers();
     return {
       model: this.#quantized(),
       layers: this.#rows(),
-      trained: trained !== undefined,
+      trained: trained !== undefined && isEnough(trained),
       top1: { before, int8, ...(trained === undefined ? {} : { trained }), after },
     };
   }
 
-  /** Takes the trained weights where they do better. */
-  async #train(before: number): Promise<number> {
-    const fake = fakeQuantizedModel(this.#model, this.#ranges, { ...this.#bits(), exclude: this.#inFloat.keys() });
-    const trained = (await this.#context.fineTune?.(fake)) ?? fake;
-    const untrained = this.#model;
-    this.#model = withWeightsOf(this.#model, trained);
-    const top1 = await this.#top1(this.#quantized());
-    if (top1 < before) this.#model = untrained;
-    return top1;
+  async #calibrate(): Promise<void> {
+    const { meter, training, preprocessing, signal } = this.#context;
+    const { images, seed } = this.#options;
+    const histograms = await observeHistograms(this.#model, meter, training, preprocessing, {
+      ...(images === undefined ? {} : { images }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    this.#ranges = rangesOf(histograms, this.#options);
   }
 
-  async #giveBack(before: number): Promise<number> {
-    const { maxDrop } = this.#options;
+  /** Kept: what is measured anew may come out differently, and training would not be gone on with. */
+  #notFaster(): Promise<readonly string[]> {
+    const { meter, preprocessing } = this.#context;
+    const timing = { ...this.#bits(), exclude: this.#options.exclude ?? [], shape: preprocessing.shape };
+    return this.#stages.value('not-faster', [this.#model, [...this.#ranges], timing], () =>
+      layersFasterInFloat(this.#model, this.#ranges, meter, timing),
+    );
+  }
+
+  async #train(): Promise<{ model: Model; top1: number }> {
+    const exclude = this.#inFloat.keys();
+    const fake = fakeQuantizedModel(this.#model, this.#ranges, { ...this.#bits(), exclude });
+    const model = withWeightsOf(this.#model, (await this.#context.fineTune?.(fake)) ?? fake);
+    return { model, top1: await this.#top1(this.#quantized(model)) };
+  }
+
+  async #giveBack(isEnough: (top1: number) => boolean): Promise<number> {
     const { onNote = () => {} } = this.#context;
     const rows = (await this.#lookAtLayers()).filter(({ name }) => !this.#inFloat.has(name));
     const ranked = rows.toSorted((a, b) => b.divergence - a.divergence).map(({ name }) => name);
     const top1s = new Map<number, number>();
     const fewest = await fewestInFloat(ranked, async (more) => {
-      const top1 = await this.#top1(this.#quantized(more));
+      const top1 = await this.#top1(this.#quantized(this.#model, more));
       top1s.set(more.length, top1);
       onNote(`${more.length} more in float ${percents(top1)}`);
-      return before - top1 <= maxDrop + ROUNDING;
+      return isEnough(top1);
     });
     for (const name of fewest) this.#inFloat.set(name, 'accuracy');
     return top1s.get(fewest.length) ?? this.#top1(this.#quantized());
   }
 
   async #lookAtLayers(): Promise<readonly LayerSensitivity[]> {
-    const { stages = new Stages(), onProgress = () => {} } = this.#context;
+    const { onProgress = () => {} } = this.#context;
     const judging = { ...this.#judging, images: SENSITIVITY_IMAGES };
     const bits = this.#bits();
     const total = layerNames(this.#model).length;
     const data = [judging.data.source, judging.data.split, judging.data.size];
     const settings = [this.#model, [...this.#ranges], bits, data];
-    this.#sensitivities ??= await stages.value('sensitivity', settings, async () => {
+    this.#sensitivities ??= await this.#stages.value('sensitivity', settings, async () => {
       const reference = await scoresOf(this.#model, judging);
       return layerSensitivities(this.#model, this.#ranges, judging, reference, bits, (done) =>
         onProgress('layers looked at', done, total),
@@ -183,9 +193,9 @@ class Run {
     return this.#sensitivities;
   }
 
-  #quantized(more: readonly string[] = []): Model {
+  #quantized(model: Model = this.#model, more: readonly string[] = []): Model {
     const exclude = [...this.#inFloat.keys(), ...more];
-    return quantizeModel(this.#model, this.#ranges, { ...this.#bits(), exclude });
+    return quantizeModel(model, this.#ranges, { ...this.#bits(), exclude });
   }
 
   #bits() {
