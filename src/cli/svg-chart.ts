@@ -51,10 +51,12 @@ export interface Drawing {
 
 /** Told apart by the colour-blind, too (Okabe and Ito 2008). */
 const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
-const MARGIN = { top: 40, right: 24, bottom: 52, left: 72 };
+const MARGIN = { top: 60, right: 24, bottom: 52, left: 72 };
 const WIDTH = 640;
 const HEIGHT = 400;
 const ROW = 18;
+/** Below the title and the names of the columns. */
+const CELLS_TOP = 56;
 const LETTER = 7;
 
 export function drawChart({ title, x, y, series }: Chart, width = WIDTH, height = HEIGHT): Drawing {
@@ -98,7 +100,7 @@ export function drawChart({ title, x, y, series }: Chart, width = WIDTH, height 
       if (label !== undefined) parts.push(text(px + 6, py - 6, label, 'start'));
     }
   }
-  parts.push(...legend(series, width, height));
+  parts.push(...legend(series, width));
   return { width, height, body: parts.join('\n') };
 }
 
@@ -114,9 +116,9 @@ export function drawCells({ title, columns, rows }: CellTable): Drawing {
       );
   const parts = [heading(title, left + cell * columns.length + MARGIN.right)];
   for (const [j, column] of columns.entries())
-    parts.push(text(left + (j + 0.5) * cell, MARGIN.top + 8, column, 'middle'));
+    parts.push(text(left + (j + 0.5) * cell, CELLS_TOP - 8, column, 'middle'));
   for (const [i, { name, cells }] of rows.entries()) {
-    const top = MARGIN.top + 16 + i * ROW;
+    const top = CELLS_TOP + i * ROW;
     parts.push(text(left - 8, top + 13, name, 'end'));
     for (const [j, { text: words, shade }] of cells.entries()) {
       const bounded = Math.min(Math.max(Number.isFinite(shade) ? shade : 0, 0), 1);
@@ -133,7 +135,7 @@ export function drawCells({ title, columns, rows }: CellTable): Drawing {
     }
   }
   const width = Math.max(left + cell * columns.length + MARGIN.right, 2 * MARGIN.right + LETTER * title.length);
-  return { width, height: MARGIN.top + 32 + rows.length * ROW, body: parts.join('\n') };
+  return { width, height: CELLS_TOP + 16 + rows.length * ROW, body: parts.join('\n') };
 }
 
 /** The file: drawings below each other. */
@@ -178,15 +180,18 @@ function scaleOf({ ticks, reversed }: Axis, values: readonly number[], start: nu
   return { place, ticks: ticks ?? roundTicks(low, high) };
 }
 
-function legend(series: readonly Series[], width: number, height: number): string[] {
-  const bottom = height - MARGIN.bottom - 10 - (series.length - 1) * ROW;
+/** In a row above the axes, where no line goes. */
+function legend(series: readonly Series[], width: number): string[] {
+  const widths = series.map(({ name }) => 28 + LETTER * name.length);
+  let left = (width - widths.reduce((sum, each) => sum + each, 0)) / 2;
   return series.flatMap(({ name }, i) => {
-    const y = bottom + i * ROW;
     const color = COLORS[i % COLORS.length] as string;
-    return [
-      `<circle cx="${width - MARGIN.right - 12}" cy="${y - 4}" r="4" fill="${color}"/>`,
-      text(width - MARGIN.right - 22, y, name, 'end'),
+    const parts = [
+      `<circle cx="${round(left + 6)}" cy="${MARGIN.top - 20}" r="4" fill="${color}"/>`,
+      text(left + 14, MARGIN.top - 16, name, 'start'),
     ];
+    left += widths[i] as number;
+    return parts;
   });
 }
 

@@ -56,8 +56,12 @@ export async function layersFasterInFloat(
     if (more.length === 0) continue;
     const rounded = quantizeModel(model, ranges, { ...bits, exclude: kept });
     const inFloat = quantizeModel(model, ranges, { ...bits, exclude: [...kept, ...more] });
-    const [before = 0, after = 0] = await meter.latenciesMs([rounded, inFloat], timing);
-    if (after >= CLEARLY_FASTER * before) continue;
+    const isFaster = async (): Promise<boolean> => {
+      const [before = 0, after = 0] = await meter.latenciesMs([rounded, inFloat], timing);
+      return after < CLEARLY_FASTER * before;
+    };
+    // Twice: on a busy machine one time may come out in favour of either.
+    if (!(await isFaster()) || !(await isFaster())) continue;
     found.push(...more);
     for (const name of more) kept.add(name);
   }
