@@ -1,0 +1,2 @@
+export * from './remove-channels.ts';
+export * from './take-along.ts';
