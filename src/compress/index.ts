@@ -7,4 +7,5 @@ export * from './fine-tune.ts';
 export * from './meter.ts';
 export * from './quantize/index.ts';
 export * from './share/index.ts';
+export * from './prune/index.ts';
 export * from './stages.ts';

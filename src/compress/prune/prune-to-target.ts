@@ -1,0 +1,60 @@
+/** How far to go along an order of pruning: as little as meets a target of MACs, parameters, or measured latency. */
+import { SkeinError } from '../../base/index.ts';
+import type { Model } from '../../graph/index.ts';
+import { costOf } from '../../ops/index.ts';
+import type { ChannelGroups } from '../../transforms/index.ts';
+import { type PruningStep, prunedModel } from './pruning-order.ts';
+
+/** What is to be brought down, and to what. */
+export interface PruningTarget {
+  /** In messages: 'MACs', 'parameters', 'ms'. */
+  readonly unit: string;
+  /** Of one image. */
+  readonly cost: (model: Model) => number | Promise<number>;
+  readonly most: number;
+}
+
+export interface PrunedToTarget {
+  readonly model: Model;
+  /** Those of the order that were taken. */
+  readonly steps: readonly PruningStep[];
+  readonly cost: number;
+  /** False where the whole order is not enough: `model` is what it comes to. */
+  readonly reached: boolean;
+}
+
+export function macsTarget(most: number): PruningTarget {
+  return { unit: 'MACs', most, cost: (model) => costOf(model).macs };
+}
+
+export function paramsTarget(most: number): PruningTarget {
+  return { unit: 'parameters', most, cost: (model) => costOf(model).params };
+}
+
+/** The shortest beginning of the order that meets the target, found by bisection: each step makes the model cheaper. */
+export async function pruneToTarget(
+  model: Model,
+  groups: ChannelGroups,
+  order: readonly PruningStep[],
+  { cost, most }: PruningTarget,
+  signal?: AbortSignal,
+): Promise<PrunedToTarget> {
+  const after = async (count: number) => {
+    if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while looking for how much to prune');
+    const steps = order.slice(0, count);
+    const pruned = prunedModel(model, groups, steps);
+    return { model: pruned, steps, cost: await cost(pruned) };
+  };
+  const none = await after(0);
+  if (none.cost <= most) return { ...none, reached: true };
+  let best = await after(order.length);
+  if (best.cost > most) return { ...best, reached: false };
+  let [low, high] = [0, order.length];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    const tried = await after(middle);
+    if (tried.cost <= most) [high, best] = [middle, tried];
+    else low = middle;
+  }
+  return { ...best, reached: true };
+}

@@ -1,0 +1,108 @@
+/**
+ * In which order channels go: the least important first, in portions that leave widths which are fast, and never the last
+ * of a layer. Where a residual branch loses all its channels, the block goes as a whole.
+ */
+import type { Model } from '../../graph/index.ts';
+import { type ChannelGroups, removeBranches, removeChannels, residualBranches } from '../../transforms/index.ts';
+import { AxisCounts } from './axis-counts.ts';
+import { emptiableGroups } from './emptiable-groups.ts';
+
+/** What goes at once. */
+export interface PruningStep {
+  readonly units: readonly number[];
+  /** The residual branch that goes with them, by the output of its Add. */
+  readonly branch?: string;
+}
+
+export interface OrderOptions {
+  /**
+   * `global`: all channels of the network are compared. `layer`: every group loses the same share; the importance decides
+   * within it. `global` unless told.
+   */
+  readonly scope?: 'global' | 'layer';
+  /** A number that the channels of a group that are left are a multiple of; `fastMultiple` of its size unless told. */
+  readonly multiple?: (size: number) => number;
+  /** The share of each group that stays, unless its whole block goes; an eighth unless told. */
+  readonly keep?: number;
+  /** Whether residual blocks may go as a whole; true unless told. */
+  readonly blocks?: boolean;
+}
+
+/** Convolutions compute 16 channels at once with AVX-512; narrow layers gain from 8 or 4 on the side that reads them. */
+export function fastMultiple(size: number): number {
+  if (size >= 64) return 16;
+  if (size >= 16) return 8;
+  return size >= 8 ? 4 : 1;
+}
+
+interface Portion extends PruningStep {
+  readonly priority: number;
+}
+
+/**
+ * @param importance of each unit, comparable between groups where `scope` is `global`; NaN for units that must stay
+ */
+export function pruningOrder(
+  model: Model,
+  groups: ChannelGroups,
+  importance: Float64Array,
+  options: OrderOptions = {},
+): PruningStep[] {
+  const branches = options.blocks === false ? new Map<number, string>() : emptiableGroups(model, groups);
+  const portions = groups.groups.flatMap(({ units }, g) => portionsOf(units, importance, options, branches.get(g)));
+  portions.sort((a, b) => a.priority - b.priority);
+  const counts = new AxisCounts(groups);
+  const gone = new Set<string>();
+  // A portion that would leave an axis empty, and those behind it that count on it, stay.
+  return portions.filter(({ units, branch }) => {
+    if (branch !== undefined) {
+      const first = !gone.has(branch);
+      gone.add(branch);
+      return first;
+    }
+    return counts.remove(units);
+  });
+}
+
+function portionsOf(
+  units: readonly number[],
+  importance: Float64Array,
+  { scope = 'global', multiple = fastMultiple, keep = 1 / 8 }: OrderOptions,
+  branch: string | undefined,
+): Portion[] {
+  const of = (unit: number): number => importance[unit] ?? Number.NaN;
+  const sorted = units.filter((unit) => !Number.isNaN(of(unit))).sort((a, b) => of(a) - of(b) || a - b);
+  const step = Math.max(1, Math.min(multiple(units.length), units.length));
+  const least = Math.max(step, Math.ceil((keep * units.length) / step) * step);
+  const portions: Portion[] = [];
+  let highest = Number.NEGATIVE_INFINITY;
+  const add = (portion: readonly number[], from: number, more: Pick<PruningStep, 'branch'> = {}): void => {
+    const mean = portion.reduce((sum, unit) => sum + of(unit), 0) / portion.length;
+    // What is left of a group cannot go before what is less important in it.
+    highest = Math.max(highest, scope === 'layer' ? (from + portion.length) / units.length : mean);
+    portions.push({ units: portion, priority: highest, ...more });
+  };
+  let from = 0;
+  let left = units.length;
+  while (left > least) {
+    const count = left % step === 0 ? step : left % step;
+    if (from + count > sorted.length) break;
+    add(sorted.slice(from, from + count), from);
+    from += count;
+    left -= count;
+  }
+  if (branch !== undefined && sorted.length === units.length) add(sorted.slice(from), from, { branch });
+  return portions;
+}
+
+/** The model after these steps. */
+export function prunedModel(model: Model, groups: ChannelGroups, steps: readonly PruningStep[]): Model {
+  const emptied = new Set(steps.flatMap(({ branch }) => branch ?? []));
+  const units = steps.filter(({ branch }) => branch === undefined).flatMap((step) => step.units);
+  const narrow = removeChannels(model, groups, units);
+  if (emptied.size === 0) return narrow;
+  return removeBranches(
+    narrow,
+    residualBranches(narrow).filter(({ output }) => emptied.has(output)),
+  );
+}
