@@ -1,4 +1,4 @@
-/** How far to go along an order of pruning: as little as meets a target of MACs, parameters, or measured latency. */
+/** How far to go along an order of pruning: as little as meets targets of MACs, parameters, or measured latency. */
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
 import { costOf } from '../../ops/index.ts';
@@ -18,7 +18,8 @@ export interface PrunedToTarget {
   readonly model: Model;
   /** Those of the order that were taken. */
   readonly steps: readonly PruningStep[];
-  readonly cost: number;
+  /** By each target. */
+  readonly costs: readonly number[];
   /** False where the whole order is not enough: `model` is what it comes to. */
   readonly reached: boolean;
 }
@@ -31,30 +32,35 @@ export function paramsTarget(most: number): PruningTarget {
   return { unit: 'parameters', most, cost: (model) => costOf(model).params };
 }
 
-/** The shortest beginning of the order that meets the target, found by bisection: each step makes the model cheaper. */
+/** The shortest beginning of the order that meets all targets, found by bisection: each step makes the model cheaper. */
 export async function pruneToTarget(
   model: Model,
   groups: ChannelGroups,
   order: readonly PruningStep[],
-  { cost, most }: PruningTarget,
+  targets: readonly PruningTarget[],
   signal?: AbortSignal,
 ): Promise<PrunedToTarget> {
-  const after = async (count: number) => {
-    if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while looking for how much to prune');
+  const after = async (count: number): Promise<PrunedToTarget> => {
+    const costs: number[] = [];
     const steps = order.slice(0, count);
     const pruned = prunedModel(model, groups, steps);
-    return { model: pruned, steps, cost: await cost(pruned) };
+    for (const { cost } of targets) {
+      if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while looking for how much to prune');
+      costs.push(await cost(pruned));
+    }
+    const reached = targets.every(({ most }, i) => (costs[i] ?? 0) <= most);
+    return { model: pruned, steps, costs, reached };
   };
   const none = await after(0);
-  if (none.cost <= most) return { ...none, reached: true };
+  if (none.reached) return none;
   let best = await after(order.length);
-  if (best.cost > most) return { ...best, reached: false };
+  if (!best.reached) return best;
   let [low, high] = [0, order.length];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     const tried = await after(middle);
-    if (tried.cost <= most) [high, best] = [middle, tried];
+    if (tried.reached) [high, best] = [middle, tried];
     else low = middle;
   }
-  return { ...best, reached: true };
+  return best;
 }

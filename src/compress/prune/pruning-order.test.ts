@@ -20,11 +20,11 @@ const one = () => 1;
 
 describe('pruningOrder()', () => {
   it('takes the least important first, over all layers, and never the last of one', () => {
-    expect(steps(chain(3, 2), [5, 1, 3, 2, 4], { multiple: one, keep: 0 })).toEqual([[1], [3], [2]]);
+    expect(steps(chain(3, 2), [5, 1, 3, 2, 4], { multiple: one, least: one })).toEqual([[1], [3], [2]]);
   });
 
   it('takes the same share of every layer', () => {
-    const order = steps(chain(4, 2), [1, 2, 3, 4, 50, 60], { scope: 'layer', multiple: one, keep: 0 });
+    const order = steps(chain(4, 2), [1, 2, 3, 4, 50, 60], { scope: 'layer', multiple: one, least: one });
     expect(order).toEqual([[0], [1], [4], [2]]);
   });
 
@@ -35,8 +35,8 @@ describe('pruningOrder()', () => {
   });
 
   it('keeps a share of each layer, and what is not a number', () => {
-    expect(steps(chain(4), [1, 2, 3, 4], { multiple: one, keep: 0.5 })).toEqual([[0], [1]]);
-    expect(steps(chain(4), [1, Number.NaN, 3, 4], { multiple: one, keep: 0 })).toEqual([[0], [2], [3]]);
+    expect(steps(chain(4), [1, 2, 3, 4], { multiple: one, least: () => 2 })).toEqual([[0], [1]]);
+    expect(steps(chain(4), [1, Number.NaN, 3, 4], { multiple: one, least: one })).toEqual([[0], [2], [3]]);
   });
 
   it('never empties a part of what is split', () => {
@@ -46,7 +46,7 @@ describe('pruningOrder()', () => {
       [2, 2],
     );
     b.output('y', b.add(b.conv(left, { out: 2, kernel: 1 }), b.conv(right, { out: 2, kernel: 1 })));
-    expect(steps(b.build(), [1, 2, 3, 4], { multiple: one, keep: 0 })).toEqual([[0], [2]]);
+    expect(steps(b.build(), [1, 2, 3, 4], { multiple: one, least: one })).toEqual([[0], [2]]);
   });
 
   it('takes a residual block as a whole where its channels go', () => {
@@ -58,14 +58,14 @@ describe('pruningOrder()', () => {
     const groups = channelGroups(model);
     expect(groups.groups.map(({ name }) => name)).toEqual(['stem', 'inner']);
     const importance = Float64Array.of(9, 9, 1, 2, 3, 4);
-    const order = pruningOrder(model, groups, importance, { multiple: () => 2, keep: 0 });
+    const order = pruningOrder(model, groups, importance, { multiple: () => 2, least: one });
     expect(order.map(({ units, branch }) => [units, branch !== undefined])).toEqual([
       [[2, 3], false],
       [[4, 5], true],
     ]);
     const shallow = prunedModel(model, groups, order);
     expect(shallow.graph.nodes.map(({ opType }) => opType)).toEqual(['Conv', 'Relu', 'Conv']);
-    const kept = pruningOrder(model, groups, importance, { multiple: () => 2, keep: 0, blocks: false });
+    const kept = pruningOrder(model, groups, importance, { multiple: () => 2, least: one, blocks: false });
     expect(kept.map(({ units }) => units)).toEqual([[2, 3]]);
   });
 });
@@ -77,25 +77,25 @@ describe('pruneToTarget()', () => {
     model,
     groups,
     Float64Array.from({ length: 16 }, (_, i) => i),
-    { multiple: one, keep: 0 },
+    { multiple: one, least: one },
   );
 
   it('goes no further than it must', async () => {
     // 3·8 + 8·8 + 8·2 = 104; with n of the first layer's channels left 11·n + 16: 60 with 4 of them, 71 with 5.
-    const pruned = await pruneToTarget(model, groups, order, macsTarget(70));
-    expect([pruned.reached, pruned.cost, costOf(pruned.model).macs, pruned.steps.length]).toEqual([true, 60, 60, 4]);
-    expect((await pruneToTarget(model, groups, order, paramsTarget(71))).steps.length).toBe(3);
-    expect((await pruneToTarget(model, groups, order, macsTarget(104))).model).toBe(model);
+    const pruned = await pruneToTarget(model, groups, order, [macsTarget(70)]);
+    expect([pruned.reached, pruned.costs, costOf(pruned.model).macs, pruned.steps.length]).toEqual([true, [60], 60, 4]);
+    expect((await pruneToTarget(model, groups, order, [paramsTarget(71)])).steps.length).toBe(3);
+    expect((await pruneToTarget(model, groups, order, [macsTarget(104)])).model).toBe(model);
   });
 
   it('says how far it came', async () => {
-    const least = await pruneToTarget(model, groups, order, macsTarget(5));
+    const least = await pruneToTarget(model, groups, order, [macsTarget(5)]);
     // One channel each: 3 + 1 + 2.
-    expect([least.reached, least.cost]).toEqual([false, 6]);
+    expect([least.reached, least.costs]).toEqual([false, [6]]);
   });
 
   it('stops on the signal', async () => {
-    const stopped = pruneToTarget(model, groups, order, macsTarget(50), AbortSignal.abort());
+    const stopped = pruneToTarget(model, groups, order, [macsTarget(50)], AbortSignal.abort());
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   });
 });

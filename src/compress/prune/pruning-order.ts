@@ -3,7 +3,13 @@
  * of a layer. Where a residual branch loses all its channels, the block goes as a whole.
  */
 import type { Model } from '../../graph/index.ts';
-import { type ChannelGroups, removeBranches, removeChannels, residualBranches } from '../../transforms/index.ts';
+import {
+  type ChannelGroup,
+  type ChannelGroups,
+  removeBranches,
+  removeChannels,
+  residualBranches,
+} from '../../transforms/index.ts';
 import { AxisCounts } from './axis-counts.ts';
 import { emptiableGroups } from './emptiable-groups.ts';
 
@@ -22,18 +28,20 @@ export interface OrderOptions {
   readonly scope?: 'global' | 'layer';
   /** A number that the channels of a group that are left are a multiple of; `fastMultiple` of its size unless told. */
   readonly multiple?: (size: number) => number;
-  /** The share of each group that stays, unless its whole block goes; an eighth unless told. */
-  readonly keep?: number;
+  /** How many channels of a group stay, unless its whole block goes; an eighth unless told. */
+  readonly least?: (group: ChannelGroup) => number;
   /** Whether residual blocks may go as a whole; true unless told. */
   readonly blocks?: boolean;
 }
 
 /** Convolutions compute 16 channels at once with AVX-512; narrow layers gain from 8 or 4 on the side that reads them. */
 export function fastMultiple(size: number): number {
-  if (size >= 64) return 16;
+  if (size >= 48) return 16;
   if (size >= 16) return 8;
   return size >= 8 ? 4 : 1;
 }
+
+const anEighth = ({ units }: ChannelGroup): number => units.length / 8;
 
 interface Portion extends PruningStep {
   readonly priority: number;
@@ -49,7 +57,7 @@ export function pruningOrder(
   options: OrderOptions = {},
 ): PruningStep[] {
   const branches = options.blocks === false ? new Map<number, string>() : emptiableGroups(model, groups);
-  const portions = groups.groups.flatMap(({ units }, g) => portionsOf(units, importance, options, branches.get(g)));
+  const portions = groups.groups.flatMap((group, g) => portionsOf(group, importance, options, branches.get(g)));
   portions.sort((a, b) => a.priority - b.priority);
   const counts = new AxisCounts(groups);
   const gone = new Set<string>();
@@ -65,15 +73,16 @@ export function pruningOrder(
 }
 
 function portionsOf(
-  units: readonly number[],
+  group: ChannelGroup,
   importance: Float64Array,
-  { scope = 'global', multiple = fastMultiple, keep = 1 / 8 }: OrderOptions,
+  { scope = 'global', multiple = fastMultiple, least = anEighth }: OrderOptions,
   branch: string | undefined,
 ): Portion[] {
+  const { units } = group;
   const of = (unit: number): number => importance[unit] ?? Number.NaN;
   const sorted = units.filter((unit) => !Number.isNaN(of(unit))).sort((a, b) => of(a) - of(b) || a - b);
   const step = Math.max(1, Math.min(multiple(units.length), units.length));
-  const least = Math.max(step, Math.ceil((keep * units.length) / step) * step);
+  const floor = Math.max(1, Math.ceil(least(group) / step)) * step;
   const portions: Portion[] = [];
   let highest = Number.NEGATIVE_INFINITY;
   const add = (portion: readonly number[], from: number, more: Pick<PruningStep, 'branch'> = {}): void => {
@@ -84,7 +93,7 @@ function portionsOf(
   };
   let from = 0;
   let left = units.length;
-  while (left > least) {
+  while (left > floor) {
     const count = left % step === 0 ? step : left % step;
     if (from + count > sorted.length) break;
     add(sorted.slice(from, from + count), from);
