@@ -11,8 +11,9 @@ import {
   compressionCommand,
   withCompression,
 } from './compression.ts';
-import { checkRankFlags, givenRanks, type RankFlags, readRank, readTarget, resolveTarget } from './rank-words.ts';
+import { checkRankFlags, givenRanks, type RankFlags, readRank } from './rank-words.ts';
 import { count, formatTable, percent } from './table.ts';
+import { readCountTarget, readTarget, resolveTarget } from './target-words.ts';
 
 interface FactorizeFlags extends CompressionFlags, RankFlags {}
 
@@ -23,7 +24,11 @@ export function factorizeCommand(): Command {
     )
     .option('--evbmf', 'ranks by empirical variational Bayes (the default)')
     .option('--energy <part>', 'the lowest ranks that keep this part of the squared weights', numberBetween(0, 1))
-    .option('--target-macs <n>', "as little loss as so many MACs an image allow: 130M, or '3x' for a third", readTarget)
+    .option(
+      '--target-macs <n>',
+      "as little loss as so many MACs an image allow: 130M, or '3x' or 0.33 for a third",
+      readCountTarget,
+    )
     .option(
       '--target-latency <ms>',
       "as little loss as so many milliseconds an image allow, or '2x' for half",

@@ -8,6 +8,7 @@ import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
 import { quantizeCommand } from './quantize.ts';
+import { pruneCommand } from './prune.ts';
 import { serveCommand } from './serve.ts';
 import { shareCommand } from './share.ts';
 import { trainCommand } from './train.ts';
@@ -30,4 +31,7 @@ export function makeProgram(version: string): Command {
     .addCommand(unpackCommand())
     .addCommand(distillCommand())
     .addCommand(gradientCommand());
+    .addCommand(gradientCommand())
+    .addCommand(pruneCommand())
+    .addCommand(factorizeCommand());
 }

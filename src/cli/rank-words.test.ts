@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../ops/index.ts';
 import { weightLayersOf } from '../transforms/index.ts';
-import { checkRankFlags, givenRanks, readRank, readTarget, resolveTarget } from './rank-words.ts';
-
-it('readTarget() takes numbers with units, and how many times less', () => {
-  expect(resolveTarget(readTarget('130M'), 400e6)).toBe(130e6);
-  expect(resolveTarget(readTarget('1.5'), 3)).toBe(1.5);
-  expect(resolveTarget(readTarget('4x'), 3)).toBe(0.75);
-  for (const text of ['', '0', '-1', '0.5x', 'x', '3 y', '1e3'])
-    expect(() => readTarget(text)).toThrow(/Expected a number/);
-});
+import { checkRankFlags, givenRanks, readRank } from './rank-words.ts';
 
 it('readRank() gathers layers', () => {
   const words = readRank('a=spatial:8', readRank('layer1.0.conv1=32,48'));

@@ -4,17 +4,19 @@
  */
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
-import { type ChannelGroups, channelGroups } from '../../transforms/index.ts';
+import { type ChannelGroup, type ChannelGroups, channelGroups } from '../../transforms/index.ts';
 import { type PrunedToTarget, type PruningTarget, pruneToTarget } from './prune-to-target.ts';
-import { type OrderOptions, pruningOrder } from './pruning-order.ts';
+import { fastMultiple, type OrderOptions, pruningOrder } from './pruning-order.ts';
 
-export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'multiple' | 'blocks'> {
+export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'blocks'> {
   /** All are met. */
   readonly targets: readonly PruningTarget[];
   /** 1 unless told. */
   readonly rounds?: number;
   /** The importance of each unit; see `pruningOrder`. */
   readonly score: (model: Model, groups: ChannelGroups, round: number) => Promise<Float64Array> | Float64Array;
+  /** Of what the channels of a group that are left are a multiple, by how many there were; `fastMultiple` unless told. */
+  readonly multiple?: (size: number) => number;
   /** The share of a group's channels that stays in any case; an eighth unless told. */
   readonly keep?: number;
   /** Runs a round, or finds what it came to; `make` unless told. */
@@ -31,7 +33,17 @@ export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'multipl
  */
 export async function pruneModel(
   model: Model,
-  { targets, rounds = 1, score, keep = 1 / 8, stage, between, signal, ...options }: PruneModelOptions,
+  {
+    targets,
+    rounds = 1,
+    score,
+    keep = 1 / 8,
+    multiple = fastMultiple,
+    stage,
+    between,
+    signal,
+    ...options
+  }: PruneModelOptions,
 ): Promise<Model> {
   const { groups, unitCount, fixed } = channelGroups(model);
   if (unitCount === 0) {
@@ -42,6 +54,7 @@ export async function pruneModel(
     );
   }
   const sizes = new Map(groups.map(({ name, units }) => [name, units.length]));
+  const sizeOf = ({ name, units }: ChannelGroup): number => sizes.get(name) ?? units.length;
   const before: number[] = [];
   for (const { cost } of targets) before.push(await cost(model));
   const goals = (round: number): PruningTarget[] =>
@@ -54,7 +67,8 @@ export async function pruneModel(
     const found = channelGroups(current);
     const order = pruningOrder(current, found, await score(current, found, round), {
       ...options,
-      least: ({ name, units }) => keep * (sizes.get(name) ?? units.length),
+      least: (group) => keep * sizeOf(group),
+      multiple: (group) => multiple(sizeOf(group)),
     });
     const pruned = await pruneToTarget(current, found, order, goals(round), signal);
     if (!pruned.reached) throw unreachable(targets, pruned);

@@ -1,7 +1,7 @@
 /** How far to go along an order of pruning: as little as meets targets of MACs, parameters, or measured latency. */
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
-import { costOf } from '../../ops/index.ts';
+import { type CostOptions, costOf } from '../../ops/index.ts';
 import type { ChannelGroups } from '../../transforms/index.ts';
 import { type PruningStep, prunedModel } from './pruning-order.ts';
 
@@ -24,12 +24,13 @@ export interface PrunedToTarget {
   readonly reached: boolean;
 }
 
-export function macsTarget(most: number): PruningTarget {
-  return { unit: 'MACs', most, cost: (model) => costOf(model).macs };
+/** @param options the shape of an image, where the model leaves it open */
+export function macsTarget(most: number, options: CostOptions = {}): PruningTarget {
+  return { unit: 'MACs', most, cost: (model) => costOf(model, options).macs };
 }
 
-export function paramsTarget(most: number): PruningTarget {
-  return { unit: 'parameters', most, cost: (model) => costOf(model).params };
+export function paramsTarget(most: number, options: CostOptions = {}): PruningTarget {
+  return { unit: 'parameters', most, cost: (model) => costOf(model, options).params };
 }
 
 /** The shortest beginning of the order that meets all targets, found by bisection: each step makes the model cheaper. */

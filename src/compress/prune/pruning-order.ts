@@ -27,7 +27,7 @@ export interface OrderOptions {
    */
   readonly scope?: 'global' | 'layer';
   /** A number that the channels of a group that are left are a multiple of; `fastMultiple` of its size unless told. */
-  readonly multiple?: (size: number) => number;
+  readonly multiple?: (group: ChannelGroup) => number;
   /** How many channels of a group stay, unless its whole block goes; an eighth unless told. */
   readonly least?: (group: ChannelGroup) => number;
   /** Whether residual blocks may go as a whole; true unless told. */
@@ -41,6 +41,7 @@ export function fastMultiple(size: number): number {
   return size >= 8 ? 4 : 1;
 }
 
+const fastOfAll = ({ units }: ChannelGroup): number => fastMultiple(units.length);
 const anEighth = ({ units }: ChannelGroup): number => units.length / 8;
 
 interface Portion extends PruningStep {
@@ -75,13 +76,13 @@ export function pruningOrder(
 function portionsOf(
   group: ChannelGroup,
   importance: Float64Array,
-  { scope = 'global', multiple = fastMultiple, least = anEighth }: OrderOptions,
+  { scope = 'global', multiple = fastOfAll, least = anEighth }: OrderOptions,
   branch: string | undefined,
 ): Portion[] {
   const { units } = group;
   const of = (unit: number): number => importance[unit] ?? Number.NaN;
   const sorted = units.filter((unit) => !Number.isNaN(of(unit))).sort((a, b) => of(a) - of(b) || a - b);
-  const step = Math.max(1, Math.min(multiple(units.length), units.length));
+  const step = Math.max(1, Math.min(multiple(group), units.length));
   const floor = Math.max(1, Math.ceil(least(group) / step)) * step;
   const portions: Portion[] = [];
   let highest = Number.NEGATIVE_INFINITY;

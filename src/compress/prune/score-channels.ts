@@ -2,6 +2,7 @@
 import { SkeinError } from '../../base/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
+import type { CostOptions } from '../../ops/index.ts';
 import type { ChannelGroups } from '../../transforms/index.ts';
 import type { Meter } from '../meter.ts';
 import { activationStatistics } from './activation-importance.ts';
@@ -18,6 +19,8 @@ export interface ScoreOptions {
   readonly criterion: Criterion;
   /** What the pruning is to save: the loss is judged against that. */
   readonly saves: 'macs' | 'params';
+  /** How costs are counted: the shape of an image, where the model leaves it open. */
+  readonly cost?: CostOptions;
   readonly meter: Meter;
   /** For the criteria that look at images. */
   readonly data: Dataset;
@@ -58,13 +61,13 @@ function requireSome(scores: Float64Array): Float64Array {
 
 /** The loss that a channel is worth against what it costs, so that cheap and expensive layers compare. */
 async function taylorByCost(model: Model, groups: ChannelGroups, options: ScoreOptions): Promise<Float64Array> {
-  const { data, preprocessing, order, threads, onImages, saves } = options;
+  const { data, preprocessing, order, threads, onImages, saves, cost } = options;
   const importance = await taylorImportance(model, groups, data, preprocessing, {
     ...(order === undefined ? {} : { order }),
     ...(threads === undefined ? {} : { threads }),
     ...(onImages === undefined ? {} : { onBatch: onImages }),
   });
-  const costs = unitCosts(model, groups)[saves];
+  const costs = unitCosts(model, groups, cost)[saves];
   // What costs nothing is worth nothing to remove.
   return importance.map((value, unit) => (costs[unit] === 0 ? Number.NaN : value / (costs[unit] ?? 1)));
 }

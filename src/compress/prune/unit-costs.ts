@@ -1,6 +1,6 @@
 /** What each unit of channels costs: the MACs and parameters that would go with it alone. */
 import { consumersOf, type Model } from '../../graph/index.ts';
-import { costOf, trainableInitializers } from '../../ops/index.ts';
+import { type CostOptions, costOf, trainableInitializers } from '../../ops/index.ts';
 import type { ChannelGroups } from '../../transforms/index.ts';
 
 export interface UnitCosts {
@@ -10,10 +10,10 @@ export interface UnitCosts {
 }
 
 /** @throws SkeinError 'invalid-argument' where the MACs cannot be counted */
-export function unitCosts(model: Model, groups: ChannelGroups): UnitCosts {
+export function unitCosts(model: Model, groups: ChannelGroups, options: CostOptions = {}): UnitCosts {
   const macs = new Float64Array(groups.unitCount);
   const params = new Float64Array(groups.unitCount);
-  const byOutput = new Map(costOf(model).nodes.map((node) => [node.output, node.macs]));
+  const byOutput = new Map(costOf(model, options).nodes.map((node) => [node.output, node.macs]));
   const readers = consumersOf(model.graph);
   const trainable = new Set(trainableInitializers(model.graph));
   for (const { name, units, role } of groups.parameters) {

@@ -1,0 +1,184 @@
+/** `skein prune`: takes channels, and residual blocks that lose all of theirs, out of a model, then fine-tunes it. */
+import { Command, Option } from 'commander';
+import { SkeinError } from '../base/index.ts';
+import type { Criterion, PruningTarget } from '../compress/index.ts';
+import type { Model } from '../graph/index.ts';
+import type { ChannelGroups } from '../transforms/index.ts';
+import { numberBetween, UsageError, wholeNumber } from './command.ts';
+import {
+  type Compressed,
+  type CompressionContext,
+  type CompressionFlags,
+  compressionCommand,
+  withCompression,
+} from './compression.ts';
+import { describePruning, pruningReport } from './prune-report.ts';
+import { readCountTarget, readTarget, resolveTarget, type Target } from './target-words.ts';
+
+interface PruneFlags extends CompressionFlags {
+  readonly targetMacs?: Target;
+  readonly targetParams?: Target;
+  readonly targetLatency?: Target;
+  readonly importance: Criterion;
+  readonly scope: 'global' | 'layer';
+  readonly images: number;
+  readonly rounds: number;
+  readonly roundEpochs: number;
+  readonly multiple: number | 'auto';
+  readonly keep: number;
+  readonly blocks: boolean;
+}
+
+// As of compress/, which help must not wait for.
+const CRITERIA: readonly Criterion[] = ['taylor', 'l1', 'l2', 'bn-scale', 'apoz', 'mean-activation'];
+
+export function pruneCommand(): Command {
+  const command = new Command('prune')
+    .description('remove the channels that matter least, and residual blocks that become empty, then fine-tune')
+    .option(
+      '--target-macs <n>',
+      "MACs of an image that stay: 0.5 or '2x' for half, 30M (default: 0.5, where no other target is given)",
+      readCountTarget,
+    )
+    .option('--target-params <n>', "parameters that stay: 0.5 or '2x' for half, 1M", readCountTarget)
+    .option('--target-latency <ms>', "milliseconds of one image on one thread, measured, or '2x' for half", readTarget)
+    .addOption(
+      new Option('--importance <criterion>', 'how channels are judged; l1, l2 and bn-scale look at weights only')
+        .choices(CRITERIA)
+        .default('taylor'),
+    )
+    .addOption(
+      new Option('--scope <of>', 'compare all channels, or take the same share of every layer')
+        .choices(['global', 'layer'])
+        .default('global'),
+    )
+    .option('--images <n>', 'training images that channels are judged on, in each round', wholeNumber(1), 512)
+    .option('--rounds <n>', 'rounds, in each of which channels are judged anew', wholeNumber(1, 1000), 4)
+    .option('--round-epochs <n>', 'of fine-tuning after each round but the last', wholeNumber(0), 0)
+    .option(
+      '--multiple <n>',
+      'channels that stay are a multiple of it; auto: of 16 in wide layers, where that is fast, of 8 or 4 in narrow ones',
+      readMultiple,
+      'auto' as const,
+    )
+    .option('--keep <part>', 'the part of the channels of a layer that stays in any case', numberBetween(0, 1), 0.125)
+    .option('--no-blocks', 'never remove whole residual blocks');
+  return compressionCommand<PruneFlags>(withCompression(command, { epochs: 10 }), prune);
+}
+
+function readMultiple(text: string): number | 'auto' {
+  return text === 'auto' ? text : wholeNumber(1)(text);
+}
+
+async function prune(context: CompressionContext, flags: PruneFlags): Promise<Compressed> {
+  const { pruneModel } = await import('../compress/index.ts');
+  const { liftWeights } = await import('../ops/index.ts');
+  const { channelGroups, fold, residualBranches, runPasses } = await import('../transforms/index.ts');
+  const { stages, output, signal } = context;
+  const model = runPasses(liftWeights(context.model), [fold]).model;
+  const { targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks } = flags;
+  // The words, not what they come to: milliseconds measured anew would make it another pruning.
+  const words = { targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks };
+  const targets = await targetsOf(context, model, flags);
+  let rough: Model;
+  try {
+    rough = await pruneModel(model, {
+      targets,
+      rounds,
+      scope,
+      keep,
+      blocks,
+      signal,
+      ...(multiple === 'auto' ? {} : { multiple: () => multiple }),
+      score: scorer(context, flags),
+      stage: (round, from, make) => stages.model(`pruned-${round}`, [from, words, round], make),
+      between: (each, round) => context.fineTune(`round-${round}`, each, { epochs: flags.roundEpochs }),
+    });
+  } catch (error) {
+    // Other words are needed: what was done with these is of no use.
+    if (error instanceof SkeinError && error.code !== 'cancelled') await stages.clear();
+    throw error;
+  }
+  const branches = [residualBranches(model).length, residualBranches(rough).length] as const;
+  const report = pruningReport(model, rough, channelGroups(model), branches);
+  const note = report.blocks === 0 ? '' : `, ${report.blocks} residual blocks removed`;
+  output.note(`pruned: ${report.layers.filter(({ before, after }) => after < before).length} layers narrower${note}`);
+  const made = await context.fineTune('fine-tune', rough);
+  const recipe = { importance, scope, rounds, roundEpochs: flags.roundEpochs, images };
+  return { model: made, report, recipe, lines: describePruning(report) };
+}
+
+async function targetsOf(context: CompressionContext, model: Model, flags: PruneFlags): Promise<PruningTarget[]> {
+  const { inputShapesOf, macsTarget, paramsTarget } = await import('../compress/index.ts');
+  const { costOf } = await import('../ops/index.ts');
+  const { preprocessing } = context;
+  const { targetParams, targetLatency } = flags;
+  const alone = targetParams === undefined && targetLatency === undefined;
+  const targetMacs = flags.targetMacs ?? (alone ? { times: 2 } : undefined);
+  const options = { inputShapes: inputShapesOf(model, preprocessing.shape) };
+  const now = costOf(model, options);
+  const targets: PruningTarget[] = [];
+  if (targetMacs !== undefined) targets.push(macsTarget(below(targetMacs, now.macs, '--target-macs'), options));
+  if (targetParams !== undefined)
+    targets.push(paramsTarget(below(targetParams, now.params, '--target-params'), options));
+  if (targetLatency !== undefined) {
+    targets.push(await latencyTarget(context, model, targetLatency));
+  }
+  return targets;
+}
+
+async function latencyTarget(
+  { meter, preprocessing: { shape } }: CompressionContext,
+  model: Model,
+  target: Target,
+): Promise<PruningTarget> {
+  const now = await meter.latencyMs(model, { shape });
+  const most = below(target, now, '--target-latency');
+  if ('value' in target) return { unit: 'ms', most, cost: (each) => meter.latencyMs(each, { shape }) };
+  // A part of what the model takes is judged with both taking turns, whatever else the machine does then.
+  const cost = async (each: Model): Promise<number> => {
+    if (each === model) return now;
+    const [before = 1, after = 1] = await meter.latenciesMs([model, each], { shape });
+    return (now * after) / before;
+  };
+  return { unit: 'ms', most, cost };
+}
+
+/** @throws UsageError for a target that the model meets as it is */
+function below(target: Target, now: number, option: string): number {
+  const most = resolveTarget(target, now);
+  if (most < now) return most;
+  throw new UsageError(`${option} must be below what the model has, ${Number(now.toPrecision(4))}`);
+}
+
+/** Judges channels, on other images in each round. */
+function scorer({ meter, preprocessing, training, output, signal }: CompressionContext, flags: PruneFlags) {
+  const { targetMacs, targetParams, targetLatency, importance, images, seed, threads } = flags;
+  const onlyParams = targetParams !== undefined && targetMacs === undefined && targetLatency === undefined;
+  return async (model: Model, groups: ChannelGroups, round: number): Promise<Float64Array> => {
+    const { inputShapesOf, scoreChannels } = await import('../compress/index.ts');
+    const { stratifiedSample } = await import('../data/index.ts');
+    const { usableCores } = await import('../runtime/index.ts');
+    const order = stratifiedSample(training.labels, Math.min(images, training.size), seed + round);
+    const label = `round ${round} of ${flags.rounds}, images judged by`;
+    const progress = output.progress(label, order.length, { exitOnInterrupt: false });
+    try {
+      return await scoreChannels(model, groups, {
+        criterion: importance,
+        saves: onlyParams ? 'params' : 'macs',
+        cost: { inputShapes: inputShapesOf(model, preprocessing.shape) },
+        data: training,
+        threads: threads ?? usableCores(),
+        onImages: (done) => {
+          if (signal.aborted) throw new SkeinError('cancelled', `Stopped in round ${round} of pruning`);
+          progress.update(done);
+        },
+        meter,
+        preprocessing,
+        order,
+      });
+    } finally {
+      progress.end();
+    }
+  };
+}
