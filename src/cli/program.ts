@@ -7,8 +7,8 @@ import { factorizeCommand } from './factorize.ts';
 import { gradientCommand } from './gradient.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
-import { quantizeCommand } from './quantize.ts';
 import { pruneCommand } from './prune.ts';
+import { quantizeCommand } from './quantize.ts';
 import { serveCommand } from './serve.ts';
 import { shareCommand } from './share.ts';
 import { trainCommand } from './train.ts';
@@ -25,13 +25,11 @@ export function makeProgram(version: string): Command {
     .addCommand(serveCommand())
     .addCommand(benchCommand())
     .addCommand(trainCommand())
+    .addCommand(pruneCommand())
     .addCommand(factorizeCommand())
     .addCommand(quantizeCommand())
     .addCommand(shareCommand())
     .addCommand(unpackCommand())
     .addCommand(distillCommand())
     .addCommand(gradientCommand());
-    .addCommand(gradientCommand())
-    .addCommand(pruneCommand())
-    .addCommand(factorizeCommand());
 }

@@ -5,7 +5,7 @@ export { askTeacher, type Teacher } from './distill/teacher.ts';
 export * from './factorize/index.ts';
 export * from './fine-tune.ts';
 export * from './meter.ts';
+export * from './prune/index.ts';
 export * from './quantize/index.ts';
 export * from './share/index.ts';
-export * from './prune/index.ts';
 export * from './stages.ts';

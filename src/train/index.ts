@@ -1,8 +1,8 @@
 export * from './checkpoint.ts';
 export * from './divergence.ts';
+export * from './dynamic-batch.ts';
 export { withDynamicBatch } from './dynamic-batch.ts';
 export type { ImageFeed } from './image-feeds.ts';
-export * from './dynamic-batch.ts';
 export * from './optimizer.ts';
 export * from './parameter-layout.ts';
 export * from './schedule.ts';
