@@ -1,7 +1,6 @@
 export * from './checkpoint.ts';
 export * from './divergence.ts';
 export * from './dynamic-batch.ts';
-export { withDynamicBatch } from './dynamic-batch.ts';
 export type { ImageFeed } from './image-feeds.ts';
 export * from './optimizer.ts';
 export * from './parameter-layout.ts';
