@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
 import { feed, runModel } from '../../test/run-onnx.ts';
+import { Random } from '../base/index.ts';
 import type { Dim, Model } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { gradientModel } from './gradient-model.ts';
@@ -31,6 +32,27 @@ it('a layer that is used twice updates its running statistics twice', async () =
   // bn = nn.BatchNorm2d(2); bn(x); bn(2 * x + 1); bn.running_mean, bn.running_var
   expectClose(outputs['updated.mean']?.data as Float32Array, [0.825, 0.68], 1e-6);
   expectClose(outputs['updated.var']?.data as Float32Array, [1.6266665, 0.81], 1e-6);
+});
+
+it('the variance of a large batch is right to seven digits, as PyTorch has it', async () => {
+  const random = new Random(5);
+  const dims = [64, 2, 32, 32];
+  const values = Float32Array.from({ length: 64 * 2 * 1024 }, () => 3 + random.normal());
+  const image = (data: Float32Array) => feed('float32', data, dims);
+  const outputs = await runModel(trained(normalised(['x'], ['batch', 2, 32, 32])), {
+    x: image(values),
+    labels: image(new Float32Array(values.length)),
+  });
+  const updates = outputs['updated.var']?.data as Float32Array | undefined;
+  const count = 64 * 1024;
+  for (const channel of [0, 1]) {
+    const own = [...values].filter((_, i) => (Math.floor(i / 1024) & 1) === channel);
+    const mean = own.reduce((sum, value) => sum + value, 0) / count;
+    const unbiased = own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+    const updated = updates?.[channel] ?? Number.NaN;
+    // Momentum 0.9 on a variance of 1.
+    expect(Math.abs((updated - 0.9) / 0.1 / unbiased - 1)).toBeLessThan(2e-6);
+  }
 });
 
 /** PyTorch: "Expected more than 1 value per channel when training, got input size torch.Size([1, 2, 1, 1])". */
