@@ -1,7 +1,7 @@
 /**
  * `npm run bench:distillation`: what a teacher is worth to a student. Each seed trains the student alone, by the teacher's
- * scores, and by a hint and then the scores (FitNets), all with the same recipe and for the same number of epochs in all; the
- * test images are looked at once, at the end.
+ * scores, and by a hint and then the scores (FitNets), all for the same number of epochs in all. Each kind has the learning
+ * rate that did best on the validation images with the first seed; the test images are looked at once, at the end.
  */
 import { appendFileSync, existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -26,7 +26,7 @@ try {
 }
 
 async function compare(options: DistillationOptions): Promise<void> {
-  const { experiment, seeds, folder } = options;
+  const { experiment, folder } = options;
   await mkdir(folder, { recursive: true });
   const log: Log = (line) => {
     process.stderr.write(`${line}\n`);
@@ -35,7 +35,8 @@ async function compare(options: DistillationOptions): Promise<void> {
   const { teacher: given, student, epochs, hintEpochs } = experiment;
   let teacher = typeof given === 'string' ? given : join(folder, 'teacher.onnx');
   if (typeof given !== 'string') {
-    teacher = await made(options, teacher, 0, ['train', given.architecture, '--epochs', String(given.epochs)], log);
+    const words = ['train', given.architecture, '--epochs', String(given.epochs), '--rate', '0.1'];
+    teacher = await made(options, teacher, 0, words, log);
   }
   const taught = ['distill', student, '--teacher', teacher];
   const kinds: readonly [string, readonly string[]][] = [
@@ -47,24 +48,45 @@ async function compare(options: DistillationOptions): Promise<void> {
     ],
   ];
   const files = new Map<string, string[]>();
-  for (let seed = 0; seed < seeds; seed++) {
-    for (const [kind, words] of kinds) {
-      const file = join(folder, `${kind.replace(/\W+/g, '-')}-${seed}.onnx`);
-      files.set(kind, [...(files.get(kind) ?? []), await made(options, file, seed, words, log)]);
-    }
-  }
-  const of = await measured(teacher, options);
+  for (const [kind, words] of kinds) files.set(kind, await trained(options, kind, words, log));
+  const of = await measured(teacher, experiment.test);
   const lines = [row('teacher', [of.top1], of)];
   let alone: readonly number[] | undefined;
   for (const [kind, models] of files) {
-    const all = [];
-    for (const model of models) all.push(await measured(model, options));
+    const all: Measured[] = [];
+    for (const model of models) all.push(await measured(model, experiment.test));
     const accuracies = all.map(({ top1 }) => top1);
     lines.push(row(`${student} ${kind}`, accuracies, all[0] as Measured, alone));
     alone ??= accuracies;
   }
   const header = `top-1 on ${experiment.test[1]}: the mean, then each seed; ${epochs} epochs of training in all`;
   console.log(`# ${machineLine(describeMachine())}\n# ${header}\n\n${lines.join('\n')}`);
+}
+
+/** The models of all seeds, at the rate that is best for the first. */
+async function trained(
+  options: DistillationOptions,
+  kind: string,
+  words: readonly string[],
+  log: Log,
+): Promise<string[]> {
+  const { experiment, seeds, folder } = options;
+  const train = (seed: number, rate: number): Promise<string> => {
+    const file = join(folder, `${kind.replace(/\W+/g, '-')}-${rate}-${seed}.onnx`);
+    return made(options, file, seed, [...words, '--rate', String(rate)], log);
+  };
+  const first: { rate: number; file: string; top1: number }[] = [];
+  for (const rate of experiment.rates) {
+    const file = await train(0, rate);
+    first.push({ rate, file, top1: (await measured(file, experiment.validation)).top1 });
+  }
+  const best = first.reduce((a, b) => (b.top1 > a.top1 ? b : a));
+  log(
+    `${kind}: rate ${best.rate}, of ${first.map(({ rate, top1 }) => `${rate}: ${(100 * top1).toFixed(2)} %`).join(', ')}`,
+  );
+  const files = [best.file];
+  for (let seed = 1; seed < seeds; seed++) files.push(await train(seed, best.rate));
+  return files;
 }
 
 /** Runs a training unless its model is there; goes on with one that was stopped. */
@@ -91,8 +113,8 @@ interface Measured {
   readonly macs: number;
 }
 
-async function measured(model: string, { experiment }: DistillationOptions): Promise<Measured> {
-  const output = await runProgram(process.execPath, [SKEIN, 'evaluate', model, ...experiment.test, '--json']);
+async function measured(model: string, data: readonly string[]): Promise<Measured> {
+  const output = await runProgram(process.execPath, [SKEIN, 'evaluate', model, ...data, '--json']);
   return JSON.parse(output) as Measured;
 }
 

@@ -9,6 +9,8 @@ import { positive } from '../serving/options.ts';
 export interface Experiment {
   /** Words of `--data` for training, and of where the models are compared. */
   readonly training: readonly string[];
+  /** Of where the rate of each kind is chosen. */
+  readonly validation: readonly string[];
   readonly test: readonly string[];
   /** An .onnx file, or an architecture to be trained for so many epochs. */
   readonly teacher: string | { readonly architecture: string; readonly epochs: number };
@@ -16,7 +18,9 @@ export interface Experiment {
   readonly epochs: number;
   /** Of those, with FitNets, for the hint. */
   readonly hintEpochs: number;
-  /** Words of every training. */
+  /** Learning rates to choose from: a teacher's loss is steeper than that of the labels, and one rate would suit one of them. */
+  readonly rates: readonly number[];
+  /** Other words of every training. */
   readonly recipe: readonly string[];
 }
 
@@ -27,8 +31,8 @@ export interface DistillationOptions {
   readonly folder: string;
 }
 
-export const DISTILLATION_USAGE = `npm run bench:distillation -- [options]: a student with and without a teacher, same epochs, same seeds.
-Called again, it goes on where it was stopped.
+export const DISTILLATION_USAGE = `npm run bench:distillation -- [options]: a student with and without a teacher, same epochs, same seeds, each
+with the learning rate that is best for it on held-out images. Called again, it goes on where it was stopped.
   --cifar             ResNet-8 from ResNet-56 on CIFAR-10-JPEG; takes hours (shapes:classes=100, some minutes)
   --data <folder>     of --cifar, with train.tar, val.tar and test.tar (data/cifar10-jpeg of $SKEIN_SHARED)
   --teacher <file>    of --cifar (models/resnet56.onnx of $SKEIN_SHARED)
@@ -41,24 +45,28 @@ const HUNDRED = 'shapes:classes=100';
 /** 1.8 million MACs learn from 12.2 million. */
 const SHAPES: Experiment = {
   training: ['--data', HUNDRED],
+  validation: ['--data', HUNDRED, '--split', 'val'],
   test: ['--data', HUNDRED, '--split', 'test'],
   teacher: { architecture: 'resnet8', epochs: 12 },
   student: 'resnet8:width=0.375',
   epochs: 10,
   hintEpochs: 2,
-  recipe: ['--rate', '0.1', '--batch', '64', '--augment', 'none'],
+  rates: [0.1, 0.3, 0.9],
+  recipe: ['--batch', '64', '--augment', 'none'],
 };
 
 /** 12.2 million MACs learn from 125 million. */
 function cifar(data: string, teacher: string): Experiment {
   return {
     training: ['--data', join(data, 'train.tar'), '--val', join(data, 'val.tar')],
+    validation: ['--data', join(data, 'val.tar')],
     test: ['--data', join(data, 'test.tar')],
     teacher,
     student: 'resnet8',
     epochs: 10,
     hintEpochs: 2,
-    recipe: ['--rate', '0.1', '--batch', '128', '--augment', 'crop=4,flip'],
+    rates: [0.1, 0.3, 0.9],
+    recipe: ['--batch', '128', '--augment', 'crop=4,flip'],
   };
 }
 
