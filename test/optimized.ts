@@ -38,12 +38,12 @@ export async function firstOutput(
   return output.slice();
 }
 
-/** Signal over noise in decibels. */
+/** Signal over noise in decibels; infinite where there is no noise. */
 export function decibels(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [signal, noise] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
     signal += (expected[i] as number) ** 2;
     noise += ((expected[i] as number) - (actual[i] as number)) ** 2;
   }
-  return 10 * Math.log10(signal / noise);
+  return noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
 }

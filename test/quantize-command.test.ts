@@ -83,11 +83,15 @@ describe('skein quantize', () => {
     expect(conv).toMatchObject({ params: 16 * 16 * 9 + 16, macs: 16 * 16 * 9 * 16 * 16, ms: expect.any(Number) });
   });
 
-  it('stores weights as float16', async () => {
+  it('stores weights as float16, of which int8 can be made later', async () => {
     const made = await skein('quantize', 'model.onnx', ...DATA, '--fp16', '-o', 'half.onnx', '--json');
     const { before, after } = JSON.parse(made.stdout);
     expect([after.params, after.macs, after.top1]).toEqual([before.params, before.macs, before.top1]);
     expect(after.bytes).toBeLessThan(0.75 * before.bytes);
+    const further = await skein('quantize', 'half.onnx', ...DATA, '--max-drop', '100', '-o', 'further.onnx', '--json');
+    expect(JSON.parse(further.stdout).layers).toHaveLength(3);
+    const { metadata } = await readModel(join(folder, 'further.onnx'));
+    expect(JSON.parse(metadata.get('compressed') ?? '')).toHaveLength(2);
   });
 
   it('trains with the rounding where too much is lost', async () => {

@@ -90,9 +90,10 @@ async function trainedModel(path: string, flags: SourceFlags, output: Output): P
   const { openServable } = await import('../plan/index.ts');
   const { readModel } = await import('../onnx/index.ts');
   const { liftWeights } = await import('../ops/index.ts');
+  const { runPasses, widenWeights } = await import('../transforms/index.ts');
   const { labels, mean, std, shape, optimizer = 'sgd' } = flags;
   // As the trainer does, so that --freeze can name them.
-  const model = liftWeights(await readModel(path));
+  const { model } = runPasses(liftWeights(await readModel(path)), [widenWeights]);
   // One score, for yes or no, tells two classes apart: it stands for the second.
   const isSingle = model.graph.outputs[0]?.type?.dims?.[1] === 1;
   const words = definedOnly({ mean, std, shape, labels: isSingle ? ['yes'] : labels });

@@ -6,7 +6,7 @@ import { serializeModel } from '../../onnx/index.ts';
 import { costOf } from '../../ops/index.ts';
 import { buildArchitecture } from '../../zoo/index.ts';
 import { runPasses } from '../pass.ts';
-import { halfWeights } from './half-weights.ts';
+import { halfWeights, widenWeights } from './half-weights.ts';
 
 it('halfWeights halves the file, and computes with weights of 11 digits', async () => {
   const model = buildArchitecture('resnet8', { seed: 1 });
@@ -33,4 +33,23 @@ it('halfWeights leaves what float16 cannot hold, and a model without weights', (
   const { model: halved } = runPasses({ ...model, graph: { ...model.graph, initializers } }, [halfWeights]);
   expect(halved.graph.initializers.get(name)?.dtype).toBe('float32');
   expect(runPasses(halved, [halfWeights]).changed).toBe(false);
+});
+
+it('widenWeights makes float32 weights under the names that they had', () => {
+  const model = buildArchitecture('resnet8', { seed: 1 });
+  const { model: halved } = runPasses(model, [halfWeights]);
+  const { model: widened } = runPasses(halved, [widenWeights]);
+  // What is free in the order may have moved.
+  expect(new Set(widened.graph.nodes)).toEqual(new Set(model.graph.nodes));
+  expect(new Set(widened.graph.initializers.keys())).toEqual(new Set(model.graph.initializers.keys()));
+  for (const [name, tensor] of model.graph.initializers) {
+    const wide = widened.graph.initializers.get(name);
+    expect([wide?.dtype, wide?.dims]).toEqual([tensor.dtype, tensor.dims]);
+    // Half precision has 11 digits: what is lost is at most half of the last.
+    for (const [i, element] of (wide?.elements() ?? []).entries()) {
+      const exact = Number(tensor.elements()?.[i]);
+      expect(Math.abs(Number(element) - exact)).toBeLessThanOrEqual(Math.max(2 ** -11 * Math.abs(exact), 2 ** -25));
+    }
+  }
+  expect(runPasses(model, [widenWeights])).toEqual({ model, changed: false });
 });

@@ -1,8 +1,9 @@
 /**
  * Weights stored as float16 and cast to float32 where they are used: half the file. The engine casts once, on loading, and
- * computes as fast as before. Every value keeps its name, that of a weight stands for what was cast.
+ * computes as fast as before. Every value keeps its name, that of a weight stands for what was cast; so a model that was
+ * made smaller like this can be made float32 again, for what trains or rewrites its weights.
  */
-import { GraphEditor, type Model, Tensor } from '../../graph/index.ts';
+import { constantInitializers, GraphEditor, getInt, type Model, Tensor } from '../../graph/index.ts';
 import { trainableInitializers } from '../../ops/index.ts';
 import { DTYPES } from '../../tensor/index.ts';
 import type { Pass } from '../pass.ts';
@@ -29,5 +30,25 @@ export const halfWeights: Pass = {
       editor.addNode({ opType: 'Cast', name: `${name}_Cast`, inputs: [half], outputs: [name], attributes });
     }
     return editor.changed ? { model: { ...model, graph: editor.build() }, changed: true } : { model, changed: false };
+  },
+};
+
+/** Casts constants from float16 to float32 beforehand. */
+export const widenWeights: Pass = {
+  name: 'widen-weights',
+  apply(model: Model) {
+    const editor = new GraphEditor(model.graph);
+    const constants = constantInitializers(model.graph, model.irVersion);
+    const outputs = new Set(model.graph.outputs.map(({ name }) => name));
+    for (const node of model.graph.nodes) {
+      const [weight, output = ''] = [constants.get(node.inputs[0] ?? ''), node.outputs[0]];
+      if (node.opType !== 'Cast' || node.domain !== '' || weight?.dtype !== 'float16' || outputs.has(output)) continue;
+      if (getInt(node, 'to', 0) !== DTYPES.float32.onnx) continue;
+      editor.removeNode(node);
+      editor.setInitializer(output, Tensor.of('float32', weight.dims, weight.elements() ?? []));
+    }
+    if (!editor.changed) return { model, changed: false };
+    editor.removeUnused();
+    return { model: { ...model, graph: editor.build() }, changed: true };
   },
 };
