@@ -1,5 +1,5 @@
 /** `skein quantize`: int8 for what gets faster by it and keeps its accuracy, or weights stored as float16. */
-import { extname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { checkWritable, writeFileAtomically } from '../base/index.ts';
 import type { BitSweep, QuantizedLayer, QuantizeOutcome, RangeMethod } from '../compress/index.ts';
@@ -79,7 +79,7 @@ async function checkWords({ fp16, method, percentile, sweep, output, ...others }
     throw new UsageError(`--fp16 rounds nothing to integers: --${meaningless} means nothing`);
   if (sweep === undefined) return;
   if (extname(sweep) !== '.svg') throw new UsageError(`--sweep must end in .svg, received '${sweep}'`);
-  await checkWritable(sweep.includes('/') ? sweep.slice(0, sweep.lastIndexOf('/')) || '/' : '.');
+  await checkWritable(dirname(sweep));
 }
 
 async function asHalf({ model }: CompressionContext): Promise<Compressed> {
@@ -177,13 +177,18 @@ async function sweep(context: CompressionContext, flags: Flags, method: RangeMet
     progress.update(done);
   };
   try {
-    const swept = await stages.value('sweep', settings, async () => {
-      const calibration = { seed, signal, ...definedOnly({ images }) };
-      const histograms = await observeHistograms(model, meter, training, preprocessing, calibration);
-      const judging = { meter, data: heldOut, preprocessing, seed, signal };
-      const ranges = { method, ...definedOnly({ percentile }) };
-      return sweepBits(model, histograms, judging, { ranges, onProgress });
-    });
+    const calibration = { seed, signal, ...definedOnly({ images }) };
+    const histograms = await observeHistograms(model, meter, training, preprocessing, calibration);
+    const swept = await sweepBits(
+      model,
+      histograms,
+      { meter, data: heldOut, preprocessing, seed, signal },
+      {
+        ranges: { method, ...definedOnly({ percentile }) },
+        onProgress,
+        keep: (part, make) => stages.value(`sweep-${part}`, settings, make),
+      },
+    );
     await writeFileAtomically(file, [Buffer.from(drawSweep(swept))]);
     return swept;
   } finally {

@@ -40,6 +40,8 @@ export interface BitSweepOptions {
   /** That each layer is judged by; 250 unless told. */
   readonly layerImages?: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Finds a part again that an earlier call has done; parts have names of letters, digits and dashes. */
+  readonly keep?: (part: string, make: () => Promise<number[]>) => Promise<number[]>;
 }
 
 /** @param histograms of `observeHistograms` */
@@ -49,14 +51,23 @@ export async function sweepBits(
   judging: Omit<Judging, 'images'>,
   options: BitSweepOptions,
 ): Promise<BitSweep> {
-  const { wholeImages = 1000, layerImages = 250, onProgress = () => {} } = options;
+  const { wholeImages = 1000, layerImages = 250, onProgress = () => {}, keep = (_, make) => make() } = options;
   const names = layerNames(model);
-  const total = SWEEP_BITS.length * (names.length + 2);
+  const total = SWEEP_BITS.length * (names.length + 2) + 2;
   let done = 0;
-  const top1 = async (candidate: Model, images: number): Promise<number> => {
-    const value = top1Of(await scoresOf(candidate, { ...judging, images }));
-    onProgress(++done, total);
-    return value;
+  /** The accuracy of each of these models, made when it is its turn. */
+  const part = async (name: string, images: number, models: readonly (() => Model)[]): Promise<number[]> => {
+    const before = done;
+    const found = await keep(name, async () => {
+      const row: number[] = [];
+      for (const make of models) {
+        row.push(top1Of(await scoresOf(make(), { ...judging, images })));
+        onProgress(++done, total);
+      }
+      return row;
+    });
+    done = before + models.length;
+    return found;
   };
   const ranges = new Map(SWEEP_BITS.map((bits) => [bits, rangesOf(histograms, { ...options.ranges, bits })]));
   const at = (
@@ -64,23 +75,33 @@ export async function sweepBits(
     activationBits: (typeof SWEEP_BITS)[number],
     exclude: readonly string[] = [],
   ): Model => quantizeModel(model, ranges.get(activationBits) ?? new Map(), { weightBits, activationBits, exclude });
-  const whole: WholeAtBits[] = [];
-  for (const bits of SWEEP_BITS) {
-    whole.push({ bits, weights: await top1(at(bits, 8), wholeImages), both: await top1(at(bits, bits), wholeImages) });
-  }
+  const weights = await part(
+    'weights',
+    wholeImages,
+    SWEEP_BITS.map((bits) => () => at(bits, 8)),
+  );
+  const both = await part(
+    'both',
+    wholeImages,
+    SWEEP_BITS.map((bits) => () => at(bits, bits)),
+  );
   const layers: LayerAtBits[] = [];
-  for (const name of names) {
+  for (const [i, name] of names.entries()) {
     const others = names.filter((other) => other !== name);
-    const row: number[] = [];
-    for (const bits of SWEEP_BITS) row.push(await top1(at(bits, bits, others), layerImages));
-    layers.push({ name, top1: row });
+    const top1 = await part(
+      `layer-${i}`,
+      layerImages,
+      SWEEP_BITS.map((bits) => () => at(bits, bits, others)),
+    );
+    layers.push({ name, top1 });
   }
-  const float = async (images: number) => top1Of(await scoresOf(model, { ...judging, images }));
+  const [ofWhole = 0] = await part('float', wholeImages, [() => model]);
+  const [ofLayers = 0] = await part('float-of-layers', layerImages, [() => model]);
   const size = (images: number): number => Math.min(images, judging.data.size);
   return {
     bits: SWEEP_BITS,
-    float: { whole: await float(wholeImages), layers: await float(layerImages) },
-    whole,
+    float: { whole: ofWhole, layers: ofLayers },
+    whole: SWEEP_BITS.map((bits, i) => ({ bits, weights: weights[i] as number, both: both[i] as number })),
     layers,
     images: { whole: size(wholeImages), layers: size(layerImages) },
   };

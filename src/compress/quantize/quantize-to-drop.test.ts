@@ -148,4 +148,15 @@ it('sweepBits() shows where accuracy ends', async () => {
   const copy = layers.find(({ name }) => name === '/copy');
   expect(copy?.top1[0]).toBe(1);
   expect(copy?.top1.at(-1)).toBeLessThanOrEqual(0.4);
+  const parts = new Map<string, number[]>();
+  const keep = async (part: string, make: () => Promise<number[]>): Promise<number[]> => {
+    const row = parts.get(part) ?? (await make());
+    parts.set(part, row);
+    return row;
+  };
+  const ranges = { method: 'min-max' } as const;
+  const again = await sweepBits(model, histograms, judging, { ranges, keep });
+  let tried = 0;
+  const resumed = await sweepBits(model, histograms, judging, { ranges, keep, onProgress: () => tried++ });
+  expect([again.layers, resumed.whole, tried]).toEqual([layers, whole, 0]);
 });
