@@ -10,6 +10,7 @@ import { messageOf } from '../src/base/index.ts';
 import { fileOf, makeChain } from './compression/make-chain.ts';
 import { measureChains } from './compression/measure-chains.ts';
 import { COMPRESSION_USAGE, type CompressionOptions, readCompressionOptions } from './compression/options.ts';
+import { paretoPicture } from './compression/pareto-picture.ts';
 import { CHAINS } from './compression/recipes.ts';
 import { compressionMarkdown, compressionText } from './compression/table.ts';
 import { describeMachine, machineLine } from './report/machine.ts';
@@ -43,6 +44,7 @@ async function compare(options: CompressionOptions): Promise<void> {
     `top-1 of the test images; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
   ];
   console.log(`${header.map((line) => `# ${line}`).join('\n')}\n\n${compressionText(rows)}`);
+  if (options.picture !== undefined) await writeFile(options.picture, paretoPicture(rows));
   if (options.markdown !== undefined) {
     await writeFile(options.markdown, `${header.join('  \n')}\n\n${compressionMarkdown(rows)}\n`);
   }

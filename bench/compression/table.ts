@@ -1,17 +1,10 @@
 /** The table of the compressions, for a terminal and as Markdown. */
+import type { Measured } from '../../src/cli/comparison.ts';
 import { bytes, count, formatTable, percent } from '../../src/cli/table.ts';
 import type { Chain } from './recipes.ts';
 
-export interface Figures {
+export interface Figures extends Measured {
   readonly chain: Chain;
-  /** Fraction of 1. */
-  readonly top1: number;
-  readonly params: number;
-  readonly macs: number;
-  readonly bytes: number;
-  readonly latencyMs: number;
-  /** Images a second. */
-  readonly throughput: number;
 }
 
 export interface CompressionRow extends Figures {
