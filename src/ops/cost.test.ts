@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { makeNode, Tensor } from '../graph/index.ts';
-import { costOf, trainableInitializers } from './cost.ts';
+import { Tensor } from '../graph/index.ts';
+import { costOf } from './cost.ts';
 import { GraphBuilder } from './graph-builder.ts';
 
 describe('costOf()', () => {
@@ -69,14 +69,13 @@ describe('costOf()', () => {
     b.output('y', b.op('Mystery', [b.input('x', 'float32', [1]), b.parameter('p', [3], 0)], {}, { domain: 'own' }));
     expect(costOf(b.build())).toMatchObject({ params: 3, macs: 0 });
   });
-});
 
-it('trainableInitializers() leaves out statistics, bounds and scalars', () => {
-  const b = new GraphBuilder();
-  const x = b.input('x', 'float32', ['n', 3, 4, 4]);
-  b.output('y', b.clip(b.batchNorm(b.conv(x, { out: 2, kernel: 1 })), -1, 1));
-  const { graph } = b.build();
-  expect(trainableInitializers(graph)).toEqual(['conv1.weight', 'conv1.bias', 'bn1.weight', 'bn1.bias']);
-  const inner = makeNode({ opType: 'Neg', inputs: ['y'], outputs: ['z'] });
-  expect(trainableInitializers({ ...graph, nodes: [...graph.nodes, inner] })).toHaveLength(4);
+  it('counts no preprocessing, be it of initializers or Constant nodes', () => {
+    const b = new GraphBuilder();
+    const mean = b.op('Constant', [], { value: Tensor.of('float32', [3, 1, 1], [1, 2, 3]) });
+    const centred = b.op('Sub', [b.input('x', 'float32', ['n', 3, 4, 4]), mean]);
+    const scaled = b.op('Div', [centred, b.parameter('std', [1, 3, 1, 1], 2)]);
+    b.output('y', b.conv(scaled, { out: 2, kernel: 1 }));
+    expect(costOf(b.build()).params).toBe(2 * 3 + 2);
+  });
 });

@@ -10,14 +10,13 @@ import {
   type Graph,
   type Model,
   type Node,
-  subgraphsOf,
-  type Tensor,
   type ValueType,
 } from '../graph/index.ts';
-import { type DType, formatShape } from '../tensor/index.ts';
+import { formatShape } from '../tensor/index.ts';
 import { type InferOptions, infer } from './infer-shapes.ts';
 import { OpContext } from './op-context.ts';
 import { ruleOf } from './op-rules.ts';
+import { parameterUses } from './trainable-initializers.ts';
 
 export interface CostOptions extends InferOptions {
   /** Samples that the MACs are for; 1 unless told. */
@@ -43,13 +42,6 @@ export interface Cost {
   readonly bytes: number;
   readonly nodes: readonly NodeCost[];
 }
-
-export const FLOAT_TYPES: ReadonlySet<DType | undefined> = new Set([
-  'float32',
-  'float64',
-  'float16',
-  'bfloat16',
-] as const);
 
 /**
  * Parameters, MACs and a row a node. A symbolic first dimension of the inputs is the batch; where the file fixes it at
@@ -117,14 +109,6 @@ function unnamedBatches(graph: Graph, batch: number): Record<string, ValueType['
   return shapes;
 }
 
-/**
- * The names of the initializers that training would change: floats of at least one dimension that feed something other
- * than an operator's settings. A quantised weight counts as the floats that it stands for.
- */
-export function trainableInitializers(graph: Graph): string[] {
-  return [...parameterUses(graph)].filter(([name]) => graph.initializers.has(name)).map(([name]) => name);
-}
-
 /** How many parameters each node is the first to use; one that is stored in another type belongs to who uses it then. */
 function parameterOwners(graph: Graph): Map<Node, number> {
   const owners = new Map<Node, number>();
@@ -142,42 +126,3 @@ function parameterOwners(graph: Graph): Map<Node, number> {
 }
 
 const CONVERSIONS: ReadonlySet<string> = new Set(['Cast', 'DequantizeLinear']);
-
-function parameterUses(graph: Graph): Map<string, { node: Node; size: number }> {
-  const constants = new Map<string, Tensor>(graph.initializers);
-  for (const node of graph.nodes) {
-    const value = node.opType === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined;
-    // Exporters write scalars of formulas (the √2 of Gelu) as constants; weights have several elements.
-    if (value?.kind === 'tensor' && value.value.size > 1) constants.set(node.outputs[0] ?? '', value.value);
-  }
-  const uses = new Map<string, { node: Node; size: number }>();
-  for (const node of graph.nodes) {
-    const settings = ruleOf(node)?.settings ?? [];
-    for (const [i, name] of node.inputs.entries()) {
-      const tensor = constants.get(name);
-      if (tensor === undefined || uses.has(name) || settings.includes(i) || !isParameter(node, i, tensor)) continue;
-      uses.set(name, { node, size: tensor.size });
-    }
-    // A subgraph may use a weight of the graph around it.
-    for (const inner of subgraphsOf(node)) {
-      for (const [name] of parameterUses({ ...inner, initializers: new Map([...constants, ...inner.initializers]) })) {
-        const tensor = constants.get(name);
-        if (tensor !== undefined && !uses.has(name)) uses.set(name, { node, size: tensor.size });
-      }
-    }
-  }
-  return uses;
-}
-
-const INTEGER_WEIGHTS: Readonly<Record<string, number>> = {
-  DequantizeLinear: 0,
-  ConvInteger: 1,
-  MatMulInteger: 1,
-  QLinearConv: 3,
-  QLinearMatMul: 3,
-};
-
-function isParameter(node: Node, i: number, tensor: Tensor): boolean {
-  if (tensor.dims.length === 0) return false;
-  return FLOAT_TYPES.has(tensor.dtype) || (node.domain === '' && INTEGER_WEIGHTS[node.opType] === i);
-}

@@ -15,4 +15,5 @@ export { knownOpType, OP_RULES, ruleOf } from './op-rules.ts';
 export * from './op-type.ts';
 export { constantOf, isInactiveDropout } from './shape-arithmetic.ts';
 export { isSoftmaxed } from './softmaxed.ts';
+export { FLOAT_TYPES, trainableInitializers } from './trainable-initializers.ts';
 export * from './window.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { randomFeeds, runModel } from '../../test/run-onnx.ts';
 import { type Model, Tensor } from '../graph/index.ts';
-import { trainableInitializers } from './cost.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { liftWeights } from './lift-weights.ts';
+import { trainableInitializers } from './trainable-initializers.ts';
 
 /** Two layers and a normalisation of the image, with weights in Constant nodes and literals beside them. */
 function inConstants(): Model {

@@ -4,32 +4,11 @@
  * normalisations and PRelu. Another Constant is a literal of the model's author (the mean of the images, a table).
  */
 import { GraphEditor, type Model, type Node } from '../graph/index.ts';
-import { FLOAT_TYPES } from './cost.ts';
+import { LEARNT, MOVES, PRODUCTS } from './learnt-operators.ts';
 import { OpContext } from './op-context.ts';
 import { knownOpType } from './op-rules.ts';
-import type { OpType } from './op-type.ts';
 import { constantOf } from './shape-arithmetic.ts';
-
-const PRODUCTS: ReadonlySet<OpType | undefined> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const);
-const LEARNT: ReadonlySet<OpType | undefined> = new Set([
-  ...PRODUCTS,
-  'BatchNormalization',
-  'GroupNormalization',
-  'InstanceNormalization',
-  'LayerNormalization',
-  'RMSNormalization',
-  'PRelu',
-] as const);
-/** What may stand between a weight and its use. */
-const MOVES: ReadonlySet<OpType | undefined> = new Set([
-  'Cast',
-  'Flatten',
-  'Identity',
-  'Reshape',
-  'Squeeze',
-  'Transpose',
-  'Unsqueeze',
-] as const);
+import { FLOAT_TYPES } from './trainable-initializers.ts';
 
 /** The model itself where it has none. */
 export function liftWeights(model: Model): Model {
