@@ -3,7 +3,7 @@ import type { Dataset } from '../src/data/index.ts';
 import { openData } from '../src/data/index.ts';
 import type { Model } from '../src/graph/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
-import type { TrainerOptions } from '../src/train/index.ts';
+import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
 
 export interface SmallNetworkOptions {
   readonly dropout?: boolean;
@@ -42,4 +42,37 @@ export function smallOptions(training: Dataset): TrainerOptions {
     seed: 7,
     threads: 1,
   };
+}
+
+/** Trains to the end, or until `stopAfter` steps are done. */
+export async function trainSmall(
+  images: Dataset,
+  more: Partial<TrainerOptions> = {},
+  from?: Checkpoint,
+  stopAfter?: number,
+): Promise<Checkpoint> {
+  const trainer = new Trainer({ ...smallOptions(images), ...more });
+  const stop = new AbortController();
+  try {
+    await trainer.open(from);
+    await trainer.run({
+      signal: stop.signal,
+      onStep: ({ step }) => {
+        if (step === stopAfter) stop.abort();
+      },
+    });
+    return await trainer.checkpoint();
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** The bytes of each vector, as text to compare. */
+export function vectorBytes({ vectors }: Checkpoint): Record<string, string> {
+  return Object.fromEntries(
+    [...vectors].map(([name, { buffer, byteOffset, byteLength }]) => [
+      name,
+      Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+    ]),
+  );
 }

@@ -1,7 +1,9 @@
 export * from './checkpoint.ts';
 export * from './divergence.ts';
 export * from './dynamic-batch.ts';
+export * from './evaluation-model.ts';
 export type { ImageFeed } from './image-feeds.ts';
+export * from './objective.ts';
 export * from './optimizer.ts';
 export * from './parameter-layout.ts';
 export * from './schedule.ts';

@@ -3,22 +3,10 @@
  * comes out as a few vectors; frozen parameters stay initializers, and nothing is computed for them.
  */
 
-import {
-  beforeLast,
-  classNumbers,
-  differentiate,
-  GraphWriter,
-  LABELS_INPUT,
-  LOSS_OUTPUT,
-  type Loss,
-  type LossOptions,
-  Terms,
-  trainingMode,
-  writeLoss,
-} from '../autodiff/index.ts';
+import { differentiate, LABELS_INPUT, LOSS_OUTPUT, Terms, trainingMode } from '../autodiff/index.ts';
 import { SkeinError } from '../base/index.ts';
 import { GraphEditor, type Model } from '../graph/index.ts';
-import { formatShape } from '../tensor/index.ts';
+import { CORRECT_OUTPUT, type ObjectiveOptions, writeObjective } from './objective.ts';
 import { type OptimizerOptions, optimizerScalars, optimizerStates, writeUpdate } from './optimizer.ts';
 import {
   type ParameterLayout,
@@ -28,8 +16,7 @@ import {
   withVectorInput,
 } from './parameter-layout.ts';
 
-export interface StepOptions extends LossOptions {
-  readonly loss: Loss;
+export interface StepOptions extends ObjectiveOptions {
   readonly optimizer: OptimizerOptions;
   /**
    * Initializers that stay as they are. Batch normalisation whose running statistics are among them normalises by those,
@@ -46,8 +33,6 @@ export interface StepOptions extends LossOptions {
   readonly emaDecay?: number;
   /** Of dropout. */
   readonly seed?: number;
-  /** Another loss in place of the one named: distillation, say. Gets the model's outputs and the class numbers, int64 [N]. */
-  readonly writeLoss?: (t: Terms, outputs: readonly string[], labels: string) => string;
 }
 
 /** A vector that a step takes and gives anew. */
@@ -80,8 +65,6 @@ export const RATE_INPUT = 'rate';
 export const AVERAGING_INPUT = 'averagingDecay';
 /** What dropout follows from, of models that have it. */
 export const STEP_INPUT = 'step';
-/** Sum over the batch of what the model got right. */
-export const CORRECT_OUTPUT = 'correct';
 
 export const nextOf = (state: string): string => `next.${state}`;
 
@@ -152,60 +135,6 @@ function withStatistics(model: Model, options: StepOptions): { statistics: Vecto
   return { statistics, unpacked: withVectorInput(model, STATISTICS, statistics) };
 }
 
-interface Objective {
-  readonly loss: string;
-  readonly correct: string;
-  readonly classes: number;
-}
-
-/**
- * Loss and hits. The engine refuses labels of another number than the scores' rows, and those outside the classes.
- * @param outputs the model's, of which the first is the scores [N, K]
- * @param labels int64 [N]
- */
-export function writeObjective(
-  t: Terms,
-  outputs: readonly string[],
-  labels: string,
-  options: LossOptions & Pick<StepOptions, 'loss' | 'writeLoss'>,
-): Objective {
-  const scores = outputs[0] ?? '';
-  const dims = t.dims(scores);
-  const classes = dims[1];
-  if (dims.length !== 2 || typeof classes !== 'number' || t.dtype(scores) !== 'float32') {
-    throw new SkeinError(
-      'unsupported',
-      `Cannot train the model: its first output must be float32 [batch, classes], received '${scores}' ${t.dtype(scores)} ${formatShape(dims)}`,
-    );
-  }
-  if (classes === 1 && options.loss === 'cross-entropy') {
-    throw new SkeinError(
-      'invalid-argument',
-      'Cannot train the model: cross-entropy needs a score for each class, it has a single one: take bce',
-    );
-  }
-  return t.writer.scope(LOSS_OUTPUT, () => {
-    // One score tells two classes apart.
-    const told = Math.max(classes, 2);
-    const numbers = classNumbers(t, labels, scores, told);
-    const targets = options.loss === 'cross-entropy' ? labels : oneHot(t, numbers, classes, scores);
-    const loss = options.writeLoss?.(t, outputs, numbers) ?? writeLoss(t, options.loss, scores, targets, options);
-    // It says yes where it is above 0.
-    const answer =
-      classes === 1
-        ? t.cast(t.op('Greater', [t.reshape(beforeLast(t, scores, 'Sigmoid'), [-1]), t.scalar(0, scores)]), 'int64')
-        : t.op('ArgMax', [scores], { axis: 1, keepdims: 0 });
-    const right = t.cast(t.op('Equal', [answer, numbers]), 'float32');
-    return { loss, correct: t.reduceSum(right, undefined, false), classes: told };
-  });
-}
-
-function oneHot(t: Terms, labels: string, classes: number, like: string): string {
-  if (classes === 1) return t.reshape(t.cast(labels, t.dtype(like)), [-1, 1]);
-  const values = t.op('Concat', [t.reshape(t.scalar(0, like), [1]), t.reshape(t.scalar(1, like), [1])], { axis: 0 });
-  return t.op('OneHot', [labels, t.int64s([classes]), values], { axis: -1 });
-}
-
 interface Parts {
   readonly options: StepOptions;
   readonly parameters: ParameterLayout;
@@ -256,32 +185,4 @@ function clipped(t: Terms, gradient: string, most: number): string {
   const norm = t.op('Sqrt', [t.op('ReduceSumSquare', [gradient], { keepdims: 0 })]);
   const factor = t.div(t.scalar(most, norm), t.add(norm, t.scalar(1e-6, norm)));
   return t.mul(gradient, t.op('Min', [factor, t.scalar(1, norm)]));
-}
-
-/**
- * The model as it answers, with a step's vectors as inputs, and how well it does: outputs `loss` [] and `correct` [].
- * @param averaged whether with the running averages of parameters and statistics
- */
-export function buildEvaluationModel(
-  model: Model,
-  step: StepModel,
-  options: Pick<StepOptions, 'loss'>,
-  averaged: boolean,
-): Model {
-  const [parameters, statistics] = averaged ? [AVERAGED_PARAMETERS, AVERAGED_STATISTICS] : [PARAMETERS, STATISTICS];
-  const withParameters = withVectorInput(model, parameters, step.parameters);
-  const writer = new GraphWriter(withVectorInput(withParameters, statistics, step.statistics));
-  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
-  const outputs = model.graph.outputs.map(({ name }) => name);
-  const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
-  // The plain loss: weights, smoothing and hooks are of training.
-  const { loss, correct } = writeObjective(t, outputs, labels, { loss: options.loss });
-  for (const name of [LOSS_OUTPUT, CORRECT_OUTPUT]) writer.claim(name);
-  const results = new Map([
-    [LOSS_OUTPUT, loss],
-    [CORRECT_OUTPUT, correct],
-  ]);
-  const editor = new GraphEditor(writer.build(results).graph);
-  editor.removeUnused();
-  return { ...model, graph: editor.build() };
 }

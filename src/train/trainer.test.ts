@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { feed, runModel } from '../../test/run-onnx.ts';
-import { smallImages, smallNetwork, smallOptions } from '../../test/small-training.ts';
-import { Random, seedOf } from '../base/index.ts';
-import { type Augmentation, type Dataset, openData } from '../data/index.ts';
+import { smallImages, smallNetwork, smallOptions, trainSmall, vectorBytes } from '../../test/small-training.ts';
+import { type Dataset, openData } from '../data/index.ts';
+import { Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
@@ -25,31 +25,7 @@ afterAll(async () => {
 
 type More = Partial<TrainerOptions>;
 
-/** Trains to the end, or until `stopAfter` steps are done. */
-async function train(more: More = {}, from?: Checkpoint, stopAfter?: number): Promise<Checkpoint> {
-  const trainer = new Trainer({ ...smallOptions(images), ...more });
-  const stop = new AbortController();
-  try {
-    await trainer.open(from);
-    await trainer.run({
-      signal: stop.signal,
-      onStep: ({ step }) => {
-        if (step === stopAfter) stop.abort();
-      },
-    });
-    return await trainer.checkpoint();
-  } finally {
-    await trainer.close();
-  }
-}
-
-const bytesOf = ({ vectors }: Checkpoint): Record<string, string> =>
-  Object.fromEntries(
-    [...vectors].map(([name, { buffer, byteOffset, byteLength }]) => [
-      name,
-      Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
-    ]),
-  );
+const train = (more: More = {}, from?: Checkpoint, stopAfter?: number) => trainSmall(images, more, from, stopAfter);
 
 describe('Trainer', () => {
   it('learns: the loss falls, and the model is the one that was validated', async () => {
@@ -94,75 +70,10 @@ describe('Trainer', () => {
     await writeCheckpoint(path, half);
     const resumed = await train({ ...more, augmentThreads: 2 }, await readCheckpoint(path));
     expect(resumed.progress).toEqual(whole.progress);
-    expect(bytesOf(resumed)).toEqual(bytesOf(whole));
+    expect(vectorBytes(resumed)).toEqual(vectorBytes(whole));
     // It would not hold by itself.
-    expect(bytesOf(half)).not.toEqual(bytesOf(whole));
-    expect(bytesOf(await train({ ...more, seed: 8 }))).not.toEqual(bytesOf(whole));
-  });
-
-  describe('with values of each image', () => {
-    /** The label as the step is told it beside the image: 0 where it is mirrored, so that both are told apart. */
-    const told = (augmentation: Augmentation, other = 0): More => {
-      const variants = augmentation.flip ? 2 : 1;
-      const values = Float32Array.from({ length: images.size * variants }, (_, i) =>
-        i % variants === 0 ? images.label(Math.floor(i / variants)) + other : 0,
-      );
-      return {
-        augmentation,
-        imageFeeds: [{ name: 'told', size: 1, variants, values }],
-        writeLoss: (t, [scores = ''], labels) => {
-          const known = t.reshape(t.writer.input('told', 'float32', ['batch', 1]), [-1]);
-          const wrong = t.cast(t.op('Not', [t.op('Equal', [known, t.cast(labels, 'float32')])]), 'float32');
-          return t.add(t.reduceMean(wrong, undefined, false), t.scale(t.reduceMean(scores, undefined, false), 1e-3));
-        },
-      };
-    };
-    const lossesOf = async (more: More): Promise<number[]> => {
-      const trainer = new Trainer({ ...smallOptions(images), ...more, rate: 1e-9, epochs: 1 });
-      const losses: number[] = [];
-      await trainer.open();
-      await trainer.run({ onEpoch: ({ training }) => void losses.push(training.loss) });
-      await trainer.close();
-      return losses;
-    };
-
-    it('feeds those of the images of the batch', async () => {
-      expect((await lossesOf(told({})))[0]).toBeCloseTo(0, 2);
-      expect((await lossesOf(told({}, 1)))[0]).toBeCloseTo(1, 2);
-    });
-
-    it('feeds those of the variant that the image became', async () => {
-      // Those of class 0 are told alike; of the others as many are told wrong as were mirrored.
-      const others = Array.from(images.labels).filter((label) => label > 0).length;
-      const { seed = 0 } = smallOptions(images);
-      const mirrored = Array.from({ length: images.size }, (_, i) => i).filter(
-        (i) => images.label(i) > 0 && new Random(seedOf(seed, 0, i, 0)).integer(2) === 1,
-      ).length;
-      expect(mirrored).toBeGreaterThan(0);
-      expect(mirrored).toBeLessThan(others);
-      expect((await lossesOf(told({ flip: true })))[0]).toBeCloseTo(mirrored / images.size, 2);
-    });
-
-    it('goes on where it was stopped, and not with other values', async () => {
-      const more = told({ flip: true });
-      const whole = await train(more);
-      const half = await train(more, undefined, 3);
-      expect(bytesOf(await train(more, half))).toEqual(bytesOf(whole));
-      await expect(train(told({ flip: true }, 1), half)).rejects.toThrow(
-        'The checkpoint is of a run with another model',
-      );
-    });
-
-    it('refuses an augmentation of more variants, and values of other images', async () => {
-      expect(() => new Trainer({ ...smallOptions(images), ...told({}), augmentation: { crop: 2 } })).toThrow(
-        "The values of the input 'told' are known of 1 variants of each image, the augmentation makes more than can be counted",
-      );
-      const { imageFeeds = [], ...more } = told({});
-      const short = imageFeeds.map((feed) => ({ ...feed, values: feed.values.subarray(1) }));
-      expect(() => new Trainer({ ...smallOptions(images), ...more, imageFeeds: short })).toThrow(
-        "The input 'told' needs 50 numbers, 1 times 1 for each of 50 images, received 49",
-      );
-    });
+    expect(vectorBytes(half)).not.toEqual(vectorBytes(whole));
+    expect(vectorBytes(await train({ ...more, seed: 8 }))).not.toEqual(vectorBytes(whole));
   });
 
   it.each<[string, More]>([
@@ -197,12 +108,12 @@ describe('Trainer', () => {
     const inside: Checkpoint[] = [];
     await trainer.open();
     await trainer.run({ onCheckpoint: (checkpoint) => void inside.push(checkpoint) });
-    expect(bytesOf(await trainer.checkpoint())).toEqual(bytesOf(whole));
+    expect(vectorBytes(await trainer.checkpoint())).toEqual(vectorBytes(whole));
     await trainer.close();
     // Not after the last step of an epoch, which ends with one anyway.
     expect(inside.map(({ progress: { step } }) => step)).toEqual([1, 2, 3, 4, 6, 7, 8, 9]);
     for (const checkpoint of [inside[0], inside[5]]) {
-      expect(bytesOf(await train({}, checkpoint))).toEqual(bytesOf(whole));
+      expect(vectorBytes(await train({}, checkpoint))).toEqual(vectorBytes(whole));
     }
   });
 
@@ -220,7 +131,7 @@ describe('Trainer', () => {
     const whole = await train({ ...options, epochs: 3 });
     const short = await train({ ...options, epochs: 1 });
     expect(short).toMatchObject({ epochs: 1, progress: { epoch: 1, step: 5 } });
-    expect(bytesOf(await train({ ...options, epochs: 3 }, short))).toEqual(bytesOf(whole));
+    expect(vectorBytes(await train({ ...options, epochs: 3 }, short))).toEqual(vectorBytes(whole));
   });
 
   it('takes the rates of a longer run from where it goes on', async () => {
@@ -316,6 +227,31 @@ describe('Trainer', () => {
     expect(done.vectors.get('state.statistics')?.some((value, i) => value !== (i < 6 ? 0 : 1))).toBe(true);
   });
 
+  it('trains weights that stand in Constant nodes, and gives them as initializers', async () => {
+    const b = new GraphBuilder({ seed: 1 });
+    const pooled = b.flatten(b.globalAveragePool(b.input('input', 'float32', ['batch', 3, 8, 8])));
+    const weight = Tensor.of(
+      'float32',
+      [3, 10],
+      Array.from({ length: 30 }, (_, i) => Math.sin(i)),
+    );
+    const last = b.op('Constant', [], { value: weight }, { name: 'last' });
+    b.output('logits', b.op('MatMul', [b.batchNorm(pooled), last]));
+    const trainer = new Trainer({ ...smallOptions(images), model: b.build(), epochs: 1 });
+    try {
+      await trainer.open();
+      const before = trainer.modelOf(await trainer.checkpoint()).graph;
+      await trainer.run();
+      const after = trainer.modelOf(await trainer.checkpoint()).graph;
+      const [old, now] = [before, after].map(({ initializers }) => initializers.get('/last_output_0')?.float32s());
+      expect(old?.[1]).toBe(Math.fround(Math.sin(1)));
+      expect(now).not.toEqual(old);
+      expect(after.nodes.filter(({ opType }) => opType === 'Constant')).toEqual([]);
+    } finally {
+      await trainer.close();
+    }
+  });
+
   it('takes no more memory after 10,000 steps', async () => {
     const b = new GraphBuilder({ seed: 3 });
     const x = b.input('input', 'float32', ['batch', 3, 16, 16]);
@@ -342,7 +278,7 @@ describe('Trainer', () => {
 
   it('takes batches larger than the data, and models exported for one batch size', async () => {
     expect((await train({ batch: 1000, epochs: 1 })).progress.step).toBe(1);
-    expect(bytesOf(await train({ model: smallNetwork({ batch: 1 }) }))).toEqual(bytesOf(await train()));
+    expect(vectorBytes(await train({ model: smallNetwork({ batch: 1 }) }))).toEqual(vectorBytes(await train()));
   });
 
   it.each<[string, More, string]>([

@@ -15,27 +15,20 @@ import {
 import { feedsOf, type Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { liftWeights } from '../ops/index.ts';
-import { type NamedTensors, StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
+import { StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import { checkBatch } from './batch-size.ts';
 import { checkOptions } from './check-options.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
+import { buildEvaluationModel } from './evaluation-model.ts';
+import { classifierFeeds, Evaluator, scalarOf } from './evaluator.ts';
 import { fingerprint } from './fingerprint.ts';
 import { checkImageFeeds, imageFeedsOf } from './image-feeds.ts';
-import { packed, unpacked } from './parameter-layout.ts';
+import { CORRECT_OUTPUT } from './objective.ts';
 import { learningRates } from './schedule.ts';
-import {
-  AVERAGED_PARAMETERS,
-  AVERAGED_STATISTICS,
-  buildEvaluationModel,
-  buildStepModel,
-  CORRECT_OUTPUT,
-  nextOf,
-  PARAMETERS,
-  STATISTICS,
-  type StepModel,
-} from './step-model.ts';
+import { initialVectors, trainedModel } from './state-vectors.ts';
+import { buildStepModel, nextOf, type StepModel } from './step-model.ts';
 import type { RunHooks, Score, TrainerOptions } from './trainer-options.ts';
 
 const START: Progress = { epoch: 0, batch: 0, step: 0, images: 0, loss: 0, correct: 0 };
@@ -52,7 +45,7 @@ export class Trainer {
   readonly stepsPerEpoch: number;
   readonly steps: number;
   #stepping: StateModel | undefined;
-  #evaluating: StateModel | undefined;
+  #evaluator: Evaluator | undefined;
   /** What a checkpoint must have been made with to be gone on from. */
   #settings = '';
   #progress = START;
@@ -116,8 +109,8 @@ export class Trainer {
     const { model, emaDecay } = this.#options;
     this.#stepping = await this.#engine.load(serializeModel(this.#step.model));
     const evaluation = buildEvaluationModel(model, this.#step, this.#options, emaDecay !== undefined);
-    this.#evaluating = await this.#engine.load(serializeModel(evaluation));
-    const vectors = checkpoint?.vectors ?? this.#initial();
+    this.#evaluator = new Evaluator(await this.#engine.load(serializeModel(evaluation)), this.#input, this.#options);
+    const vectors = checkpoint?.vectors ?? initialVectors(model, this.#step);
     await this.#engine.put(Object.fromEntries([...vectors].map(([name, data]) => [name, vectorOf(data)])));
     this.#progress = checkpoint?.progress ?? START;
   }
@@ -172,17 +165,8 @@ export class Trainer {
   }
 
   /** How well the weights of now do, those that are averaged where there are such. */
-  async evaluate(data: Dataset): Promise<Score> {
-    const model = this.#opened(this.#evaluating);
-    let [images, loss, correct] = [0, 0, 0];
-    for await (const batch of data.batches(this.#options.preprocessing, this.#options.batch)) {
-      const labels = BigInt64Array.from(batch.labels, BigInt);
-      const { outputs } = await model.run(this.#feeds(batch.data, labels, batch.count));
-      images += batch.count;
-      loss += scalarOf(outputs, 'loss') * batch.count;
-      correct += scalarOf(outputs, CORRECT_OUTPUT);
-    }
-    return { loss: loss / images, accuracy: correct / images, images };
+  evaluate(data: Dataset): Promise<Score> {
+    return this.#opened(this.#evaluator).evaluate(data);
   }
 
   /** All that is needed to go on from here. @throws DivergenceError where that is no numbers any more */
@@ -196,11 +180,7 @@ export class Trainer {
 
   /** The model with the weights of a checkpoint, the averaged ones where there are such. */
   modelOf({ vectors }: Checkpoint): Model {
-    const { model } = this.#options;
-    const { parameters, statistics } = this.#step;
-    const weights = vectors.get(AVERAGED_PARAMETERS) ?? vectors.get(PARAMETERS) ?? new Float32Array();
-    const running = vectors.get(AVERAGED_STATISTICS) ?? vectors.get(STATISTICS) ?? new Float32Array();
-    return { ...model, graph: unpacked(unpacked(model.graph, parameters, weights), statistics, running) };
+    return trainedModel(this.#options.model, this.#step, vectors);
   }
 
   #diverged(): DivergenceError {
@@ -250,7 +230,12 @@ export class Trainer {
     // Steps are sent one ahead: this one's number does not follow from what has been answered.
     const step = this.#progress.epoch * this.stepsPerEpoch + batch.number;
     const rate = this.#rates(step);
-    const feeds: Record<string, TensorData> = { ...this.#feeds(batch.data, batch.labels64, batch.count) };
+    const feeds: Record<string, TensorData> = classifierFeeds(
+      this.#input,
+      this.#options.preprocessing.shape,
+      batch.data,
+      batch.labels64,
+    );
     Object.assign(feeds, imageFeedsOf(this.#options.imageFeeds ?? [], batch));
     for (const [name, value] of Object.entries(this.#step.scalarsAt(step + 1, rate))) feeds[name] = scalar(value);
     const { outputs, buffers } = await this.#opened(this.#stepping).run(feeds, this.#keep);
@@ -273,30 +258,9 @@ export class Trainer {
     onStep?.({ step: step + 1, steps: this.steps, epoch: progress.epoch + 1, rate, score, imagesPerSecond });
   }
 
-  #feeds(data: Float32Array, labels: BigInt64Array, count: number): NamedTensors {
-    const { shape } = this.#options.preprocessing;
-    return {
-      [this.#input]: { dtype: 'float32', dims: [count, ...shape], data },
-      labels: { dtype: 'int64', dims: [count], data: labels },
-    };
-  }
-
-  #initial(): Map<string, Float32Array> {
-    const { graph } = this.#options.model;
-    const parameters = () => packed(graph, this.#step.parameters);
-    const statistics = () => packed(graph, this.#step.statistics);
-    const known: Readonly<Record<string, () => Float32Array>> = {
-      [PARAMETERS]: parameters,
-      [AVERAGED_PARAMETERS]: parameters,
-      [STATISTICS]: statistics,
-      [AVERAGED_STATISTICS]: statistics,
-    };
-    return new Map(this.#step.state.map(({ name, size }) => [name, known[name]?.() ?? new Float32Array(size)]));
-  }
-
-  #opened(model: StateModel | undefined): StateModel {
-    if (model === undefined) throw new SkeinError('internal', 'The trainer must be opened first');
-    return model;
+  #opened<T>(part: T | undefined): T {
+    if (part === undefined) throw new SkeinError('internal', 'The trainer must be opened first');
+    return part;
   }
 }
 
@@ -313,8 +277,4 @@ function vectorOf(data: Float32Array): TensorData {
 
 function scalar(value: number): TensorData {
   return { dtype: 'float32', dims: [], data: Float32Array.of(value) };
-}
-
-function scalarOf(outputs: NamedTensors, name: string): number {
-  return Number(outputs[name]?.data[0] ?? Number.NaN);
 }
