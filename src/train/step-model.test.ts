@@ -286,6 +286,23 @@ describe('buildStepModel() and frozen initializers', () => {
   });
 });
 
+describe('buildStepModel() and parameters that the loss does not reach', () => {
+  it('leaves them out, as PyTorch skips those whose gradient is None', () => {
+    const b = new GraphBuilder();
+    const hidden = b.relu(b.linear(b.input('x', 'float32', ['batch', 4]), { out: 5 }));
+    b.output('logits', b.linear(hidden, { out: 3 }));
+    b.output('auxiliary', b.batchNorm(b.linear(hidden, { out: 3 })));
+    const step = buildStepModel(b.build(), { loss: 'cross-entropy', optimizer: { kind: 'adamw' }, emaDecay: 0.9 });
+    expect(step.parameters.slots.map(({ name }) => name)).toEqual(['fc1.weight', 'fc2.weight', 'fc1.bias', 'fc2.bias']);
+    // Of running statistics PyTorch takes care in the forward pass.
+    expect(step.statistics.slots.map(({ name }) => name)).toEqual(['bn1.running_mean', 'bn1.running_var']);
+    const size = 5 * 4 + 3 * 5 + 5 + 3;
+    expect(step.state.filter(({ name }) => name !== STATISTICS && name !== AVERAGED_STATISTICS)).toEqual(
+      [PARAMETERS, 'state.firstMoment', 'state.secondMoment', AVERAGED_PARAMETERS].map((name) => ({ name, size })),
+    );
+  });
+});
+
 describe('buildStepModel() and labels that do not fit', () => {
   const lossOf = async (loss: StepOptions['loss'], outputs: number, labels: readonly number[]): Promise<number> => {
     const b = new GraphBuilder();

@@ -74,23 +74,20 @@ export const nextOf = (state: string): string => `next.${state}`;
  * @throws SkeinError 'unsupported' naming what cannot be trained
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
-  const parameters = parameterLayout(model.graph, options.frozen);
-  const vectors = withVectorInput(model, PARAMETERS, parameters);
-  const { statistics, unpacked } = withStatistics(vectors, options);
-  const { seed = 0, frozen } = options;
-  const { writer, rules, running, leastBatch } = trainingMode(unpacked, {
-    seed,
-    stepInput: STEP_INPUT,
-    ...(frozen === undefined ? {} : { frozen }),
-  });
-  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
-  const outputs = model.graph.outputs.map(({ name }) => name);
-  const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
-  const { loss, correct, classes } = writeObjective(t, outputs, labels, options);
-  const names = parameters.slots.map(({ name }) => name);
-  const gradients = differentiate(writer, { seeds: new Map([[loss, t.scalar(1, loss)]]), wrt: names, rules });
-  if (gradients.size === 0)
+  const { frozen } = options;
+  const all = parameterLayout(model.graph, frozen);
+  const tried = writeGradients(model, options, all);
+  if (tried.gradients.size === 0)
     throw new SkeinError('invalid-argument', 'Cannot train the model: the loss depends on no parameter');
+  // As PyTorch skips parameters whose gradient is None: no decay, no moments, no average.
+  const isLost = (name: string): boolean => !tried.gradients.has(name);
+  const someLost = all.slots.some(({ name }) => isLost(name));
+  const parameters = someLost ? parameterLayout(model.graph, (name) => isLost(name) || frozen?.(name) === true) : all;
+  const { t, objective, statistics, gradients, running, leastBatch } = someLost
+    ? writeGradients(model, options, parameters)
+    : tried;
+  const { writer } = t;
+  const { loss, correct, classes } = objective;
   const next = writer.scope('update', () => writeNext(t, { options, parameters, statistics, gradients, running }));
   const results = new Map([
     [LOSS_OUTPUT, loss],
@@ -121,6 +118,26 @@ export function buildStepModel(model: Model, options: StepOptions): StepModel {
   };
 }
 
+/** The step up to the gradients of the parameters, without those that the loss does not reach. */
+function writeGradients(model: Model, options: StepOptions, parameters: ParameterLayout) {
+  const vectors = withVectorInput(model, PARAMETERS, parameters);
+  const { statistics, unpacked } = withStatistics(vectors, options);
+  const { seed = 0, frozen } = options;
+  const { writer, rules, running, leastBatch } = trainingMode(unpacked, {
+    seed,
+    stepInput: STEP_INPUT,
+    ...(frozen === undefined ? {} : { frozen }),
+  });
+  const t = new Terms(writer, { name: LOSS_OUTPUT, opType: options.loss, outputs: [LOSS_OUTPUT] });
+  const outputs = model.graph.outputs.map(({ name }) => name);
+  const labels = writer.input(LABELS_INPUT, 'int64', [t.dims(outputs[0] ?? '')[0]]);
+  const objective = writeObjective(t, outputs, labels, options);
+  const names = parameters.slots.map(({ name }) => name);
+  const seeds = new Map([[objective.loss, t.scalar(1, objective.loss)]]);
+  const gradients = differentiate(writer, { seeds, wrt: names, rules });
+  return { t, objective, statistics, gradients, running, leastBatch };
+}
+
 /** The running statistics that training changes, as a vector input. */
 function withStatistics(model: Model, options: StepOptions): { statistics: VectorLayout; unpacked: Model } {
   const names = new Set<string>();
@@ -149,7 +166,7 @@ function writeNext(t: Terms, { options, parameters, statistics, gradients, runni
   const scalar = (name: string): string => t.writer.input(name, 'float32', []);
   const flat = (value: string): string => t.reshape(value, [-1]);
   const joined = (values: readonly string[]): string => t.op('Concat', values, { axis: 0 });
-  let gradient = joined(parameters.slots.map(({ name }) => flat(gradients.get(name) ?? t.zerosLike(name))));
+  let gradient = joined(parameters.slots.map(({ name }) => flat(gradients.get(name) ?? '')));
   if (options.clipNorm !== undefined) gradient = clipped(t, gradient, options.clipNorm);
   const states = Object.fromEntries(
     optimizerStates(options.optimizer).map((name) => [name, vector(`state.${name}`, parameters.size)]),
