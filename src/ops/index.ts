@@ -13,6 +13,7 @@ export * from './op-context.ts';
 export type * from './op-rule.ts';
 export { knownOpType, OP_RULES, ruleOf } from './op-rules.ts';
 export * from './op-type.ts';
+export { productWeights } from './product-weights.ts';
 export { constantOf, isInactiveDropout } from './shape-arithmetic.ts';
 export { isSoftmaxed } from './softmaxed.ts';
 export { FLOAT_TYPES, trainableInitializers } from './trainable-initializers.ts';

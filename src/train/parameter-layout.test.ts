@@ -3,7 +3,7 @@ import { GraphBuilder } from '../ops/index.ts';
 import { parameterLayout } from './parameter-layout.ts';
 
 describe('parameterLayout()', () => {
-  it('puts first what weight decay is for: tensors of more than one dimension that is more than 1', () => {
+  it('puts first what weight decay is for: weights of convolutions and matrix products, of one score, too', () => {
     const b = new GraphBuilder();
     let y = b.input('x', 'float32', ['batch', 3, 8, 8]);
     // A vector with ones around it is a bias or a slope, as exporters write them.
@@ -11,8 +11,10 @@ describe('parameterLayout()', () => {
     y = b.op('Conv', [y, b.parameter('conv', [4, 3, 1, 1], 1)], { kernel_shape: [1, 1] });
     y = b.op('Conv', [y, b.parameter('depthwise', [4, 1, 3, 3], 1)], { kernel_shape: [3, 3], group: 4 });
     y = b.op('Mul', [y, b.parameter('scales', [1, 4, 1, 1], 1)]);
-    y = b.op('MatMul', [b.flatten(b.globalAveragePool(y)), b.parameter('linear', [4, 10], 1)]);
-    b.output('logits', b.op('Add', [y, b.parameter('bias', [1, 10], 0)]));
+    const norm = ['scale', 'shift'].map((name) => b.parameter(name, [4, 6, 6], 1));
+    y = b.op('LayerNormalization', [y, ...norm], { axis: 1 });
+    y = b.op('MatMul', [b.flatten(b.globalAveragePool(y)), b.parameter('linear', [4, 1], 1)]);
+    b.output('logits', b.op('Add', [y, b.parameter('bias', [1, 1], 0)]));
     const { slots, decayed, size } = parameterLayout(b.build().graph);
     expect(slots.filter(({ offset }) => offset < decayed).map(({ name }) => name)).toEqual([
       'conv',
@@ -22,8 +24,11 @@ describe('parameterLayout()', () => {
     expect(slots.filter(({ offset }) => offset >= decayed).map(({ name }) => name)).toEqual([
       'slopes',
       'scales',
+      'scale',
+      'shift',
       'bias',
     ]);
-    expect([decayed, size]).toEqual([4 * 3 + 4 * 9 + 4 * 10, 4 * 3 + 4 * 9 + 4 * 10 + 3 + 4 + 10]);
+    const weights = 4 * 3 + 4 * 9 + 4;
+    expect([decayed, size]).toEqual([weights, weights + 3 + 4 + 2 * 4 * 6 * 6 + 1]);
   });
 });

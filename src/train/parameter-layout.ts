@@ -4,7 +4,7 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { type Graph, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
-import { trainableInitializers } from '../ops/index.ts';
+import { productWeights, trainableInitializers } from '../ops/index.ts';
 import { elementCount, type Shape } from '../tensor/index.ts';
 
 /** One initializer's place in a vector. */
@@ -22,7 +22,7 @@ export interface VectorLayout {
 }
 
 export interface ParameterLayout extends VectorLayout {
-  /** So many elements at the front are weights; behind them lie norms and biases, which weight decay spares. */
+  /** So many elements at the front are weights of convolutions and matrix products; weight decay spares what lies behind. */
   readonly decayed: number;
 }
 
@@ -40,9 +40,8 @@ export function parameterLayout(graph: Graph, frozen: (name: string) => boolean 
         : `all of its ${trainable.length} are frozen`;
     throw new SkeinError('invalid-argument', `Cannot train the model: ${why}`);
   }
-  // A vector, whatever ones stand around it: a bias [1, C], the slopes of a PRelu [C, 1, 1].
-  const isWeight = (name: string): boolean =>
-    (graph.initializers.get(name)?.dims.filter((dim) => dim > 1).length ?? 0) > 1;
+  const decaying = productWeights(graph);
+  const isWeight = (name: string): boolean => decaying.has(name);
   const weights = names.filter(isWeight);
   const decayed = vectorLayout(graph, weights).size;
   return { ...vectorLayout(graph, [...weights, ...names.filter((name) => !isWeight(name))]), decayed };
