@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { parameterLayout } from './parameter-layout.ts';
 
@@ -30,5 +31,23 @@ describe('parameterLayout()', () => {
     ]);
     const weights = 4 * 3 + 4 * 9 + 4;
     expect([decayed, size]).toEqual([weights, weights + 3 + 4 + 2 * 4 * 6 * 6 + 1]);
+  });
+
+  it('refuses weights of other types beside float32, which would stay as they are unsaid', () => {
+    const b = new GraphBuilder();
+    const y = b.op('MatMul', [b.input('x', 'float32', ['batch', 3]), b.parameter('first', [3, 2], 1)]);
+    const double = b.op('MatMul', [
+      b.op('Cast', [y], { to: 11 }),
+      b.initializer('second', Tensor.of('float64', [2, 2], [1, 2, 3, 4])),
+    ]);
+    const integers = b.initializer('third', Tensor.of('int8', [2, 2], [1, 2, 3, 4]));
+    const scale = b.initializer('scale', Tensor.of('float32', [], [0.5]));
+    b.output('y', b.op('MatMul', [b.op('Cast', [double], { to: 1 }), b.op('DequantizeLinear', [integers, scale])]));
+    const { graph } = b.build();
+    expect(() => parameterLayout(graph)).toThrow(
+      "Cannot train the model: its weights must be float32, received 'second' float64, 'third' int8; take it",
+    );
+    const { slots } = parameterLayout(graph, (name) => name === 'second' || name === 'third');
+    expect(slots.map(({ name }) => name)).toEqual(['first']);
   });
 });

@@ -2,7 +2,7 @@
  * Where each parameter lies in the one vector that training keeps them in. An optimizer then has a handful of nodes over
  * one tensor instead of a handful for each of hundreds, and the weights of a step are one value in and one out.
  */
-import { SkeinError } from '../base/index.ts';
+import { listNames, SkeinError } from '../base/index.ts';
 import { type Graph, type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { productWeights, trainableInitializers } from '../ops/index.ts';
 import { elementCount, type Shape } from '../tensor/index.ts';
@@ -28,17 +28,27 @@ export interface ParameterLayout extends VectorLayout {
 
 /**
  * The trainable float32 initializers whose name `frozen` does not claim, weights before vectors.
- * @throws SkeinError 'invalid-argument' where none is left
+ * @throws SkeinError 'invalid-argument' where none is left, 'unsupported' naming weights of other types that are not frozen
  */
 export function parameterLayout(graph: Graph, frozen: (name: string) => boolean = () => false): ParameterLayout {
-  const trainable = trainableInitializers(graph).filter((name) => graph.initializers.get(name)?.dtype === 'float32');
-  const names = trainable.filter((name) => !frozen(name));
+  const trainable = trainableInitializers(graph);
+  const isFloat32 = (name: string): boolean => graph.initializers.get(name)?.dtype === 'float32';
+  const floats = trainable.filter(isFloat32);
+  const names = floats.filter((name) => !frozen(name));
   if (names.length === 0) {
     const why =
-      trainable.length === 0
+      floats.length === 0
         ? 'it has no float32 weights; take it from before it was quantised or converted'
-        : `all of its ${trainable.length} are frozen`;
+        : `all of its ${floats.length} are frozen`;
     throw new SkeinError('invalid-argument', `Cannot train the model: ${why}`);
+  }
+  const others = trainable.filter((name) => !isFloat32(name) && !frozen(name));
+  if (others.length > 0) {
+    const told = others.map((name) => `'${name}' ${graph.initializers.get(name)?.dtype}`);
+    throw new SkeinError(
+      'unsupported',
+      `Cannot train the model: its weights must be float32, received ${listNames(told)}; take it from before these were quantised or converted, or freeze them`,
+    );
   }
   const decaying = productWeights(graph);
   const isWeight = (name: string): boolean => decaying.has(name);
