@@ -206,6 +206,15 @@ describe('buildStepModel() trains as PyTorch does', () => {
   });
 });
 
+describe('buildStepModel() and clipping', () => {
+  it('leaves a gradient that is shorter than the norm as it is', async () => {
+    const options = { loss: 'cross-entropy', optimizer: { kind: 'sgd' } } as const;
+    const plain = await steps(buildStepModel(network(), options));
+    const clipped = await steps(buildStepModel(network(), { ...options, clipNorm: 1e3 }));
+    expectClose(clipped.vectors.get(PARAMETERS) ?? [], [...(plain.vectors.get(PARAMETERS) ?? [])], 1e-6);
+  });
+});
+
 describe('buildStepModel() averages parameters and statistics', () => {
   // tf.train.ExponentialMovingAverage(decay=0.35, num_updates=n): min(0.35, (1 + n) / (10 + n)) at step n, from 1.
   const DECAYS = [2 / 11, 3 / 12, 4 / 13, 0.35, 0.35];

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectClose } from '../../test/expect-close.ts';
 import { feed, runModel } from '../../test/run-onnx.ts';
 import { smallImages, smallNetwork, smallOptions, trainSmall, vectorBytes } from '../../test/small-training.ts';
 import { type Dataset, openData } from '../data/index.ts';
-import { Tensor } from '../graph/index.ts';
+import { type Model, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
@@ -26,6 +27,20 @@ afterAll(async () => {
 type More = Partial<TrainerOptions>;
 
 const train = (more: More = {}, from?: Checkpoint, stopAfter?: number) => trainSmall(images, more, from, stopAfter);
+
+/** -log softmax of the right class, mean over the images. */
+async function plainLoss(model: Model): Promise<number> {
+  let sum = 0;
+  for await (const { data, labels, count } of images.batches(smallOptions(images).preprocessing, 50)) {
+    const outputs = await runModel(model, { input: feed('float32', data, [count, 3, 8, 8]) });
+    const logits = outputs.logits?.data as Float32Array;
+    for (let i = 0; i < count; i++) {
+      const row = [...logits.subarray(10 * i, 10 * i + 10)];
+      sum += Math.log(row.reduce((total, each) => total + Math.exp(each), 0)) - (row[labels[i] as number] as number);
+    }
+  }
+  return sum / 50;
+}
 
 describe('Trainer', () => {
   it('learns: the loss falls, and the model is the one that was validated', async () => {
@@ -102,6 +117,16 @@ describe('Trainer', () => {
     await other.close();
   });
 
+  it('refuses the checkpoint of a run with another order of as many images', async () => {
+    const inOrder = (from: number) => ({
+      size: 50,
+      order: () => Uint32Array.from({ length: 50 }, (_, i) => (i + from) % 50),
+    });
+    const half = await train({ sampler: inOrder(0) }, undefined, 3);
+    expect((await train({ sampler: inOrder(0) }, half)).progress.step).toBe(10);
+    await expect(train({ sampler: inOrder(1) }, half)).rejects.toThrow('The checkpoint is of a run with another model');
+  });
+
   it('gives checkpoints inside an epoch, from which it goes on to the very same bits', async () => {
     const whole = await train();
     const trainer = new Trainer(smallOptions(images));
@@ -174,21 +199,48 @@ describe('Trainer', () => {
 
   it('judges held-out images by the plain loss, whatever it trains with', async () => {
     const classWeights = [0.1, 5, 1, 1, 1, 1, 1, 1, 1, 1];
-    const trainer = new Trainer({ ...smallOptions(images), labelSmoothing: 0.4, classWeights });
+    // The last of the batches has two images.
+    const trainer = new Trainer({ ...smallOptions(images), labelSmoothing: 0.4, classWeights, batch: 16 });
     await trainer.open();
     const { loss } = await trainer.evaluate(images);
     await trainer.close();
-    // -log softmax of the right class, mean over the images.
-    let sum = 0;
-    for await (const { data, labels, count } of images.batches(smallOptions(images).preprocessing, 50)) {
-      const outputs = await runModel(smallNetwork(), { input: feed('float32', data, [count, 3, 8, 8]) });
-      const logits = outputs.logits?.data as Float32Array;
-      for (let i = 0; i < count; i++) {
-        const row = [...logits.subarray(10 * i, 10 * i + 10)];
-        sum += Math.log(row.reduce((total, each) => total + Math.exp(each), 0)) - (row[labels[i] as number] as number);
-      }
-    }
-    expect(loss).toBeCloseTo(sum / 50, 5);
+    expect(loss).toBeCloseTo(await plainLoss(smallNetwork()), 5);
+  });
+
+  it('answers with, and gives, the averages of weights and statistics', async () => {
+    const trainer = new Trainer({ ...smallOptions(images), emaDecay: 0.5, batch: 10, epochs: 3 });
+    const history: Checkpoint['vectors'][] = [];
+    await trainer.open();
+    history.push((await trainer.checkpoint()).vectors);
+    await trainer.run({
+      onCheckpoint: ({ vectors }) => void history.push(vectors),
+      onEpoch: async () => void history.push((await trainer.checkpoint()).vectors),
+    });
+    const { loss } = await trainer.evaluate(images);
+    const last = await trainer.checkpoint();
+    const averaged = trainer.modelOf(last);
+    const raw = trainer.modelOf({
+      ...last,
+      vectors: new Map([...last.vectors].filter(([name]) => !/aver/.test(name))),
+    });
+    await trainer.close();
+    expect(history).toHaveLength(16);
+    // tf.train.ExponentialMovingAverage(decay=0.5, num_updates=n), n from 1, of each step's weights.
+    const average = (name: string): number[] =>
+      history
+        .map((vectors) => [...(vectors.get(name) ?? [])])
+        .reduce((old, now, n) => {
+          const decay = Math.min(0.5, (1 + n) / (10 + n));
+          return old.map((value, i) => value * decay + (now[i] as number) * (1 - decay));
+        });
+    const valuesOf = ({ graph }: Model, names: readonly string[]): number[] =>
+      names.flatMap((name) => [...(graph.initializers.get(name)?.float32s() ?? [])]);
+    const weights = ['conv1.weight', 'fc1.weight', 'bn1.weight', 'bn1.bias', 'fc1.bias'];
+    expectClose(valuesOf(averaged, weights), average('state.parameters'), 1e-5);
+    expectClose(valuesOf(averaged, ['bn1.running_mean', 'bn1.running_var']), average('state.statistics'), 1e-5);
+    expect(loss).toBeCloseTo(await plainLoss(averaged), 5);
+    // It would not hold by itself.
+    expect(Math.abs((await plainLoss(raw)) - loss)).toBeGreaterThan(1e-3);
   });
 
   it('stops where the loss is no number any more, and says at which step and rate', async () => {
