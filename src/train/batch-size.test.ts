@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { smallImages, smallOptions } from '../../test/small-training.ts';
+import { smallImages, smallOptions, trainSmall, vectorBytes } from '../../test/small-training.ts';
+import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { checkBatch } from './batch-size.ts';
@@ -38,5 +39,44 @@ describe('Trainer', () => {
     expect(() => new Trainer({ ...smallOptions(training), model: network(), batch: 1 })).toThrow(/batches of 1; /);
     expect(() => new Trainer({ ...smallOptions(training), model: network(), batch: 7 })).toThrow(/last would have 1; /);
     await new Trainer({ ...smallOptions(training), batch: 1 }).close();
+  });
+
+  it('leaves out a batch that an unreadable image has made too small, and goes on behind it', async () => {
+    const holed = await smallImages(200);
+    // The image is in the same batch of two wherever the run goes on.
+    const training = new Proxy(holed, {
+      get: (target, key) => {
+        if (key === 'pixels') {
+          const pixels: Dataset['pixels'] = async (indices, shape) => {
+            const all = new Map(await target.pixels(indices, shape));
+            all.delete(5);
+            return all;
+          };
+          return pixels;
+        }
+        const value = Reflect.get(target, key, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const order = Uint32Array.from({ length: 200 }, (_, i) => i);
+    const more = { model: network(), batch: 2, epochs: 1, sampler: { size: 200, order: () => order } };
+    const steps: number[] = [];
+    const trainer = new Trainer({ ...smallOptions(training), ...more });
+    try {
+      await trainer.open();
+      await trainer.run({
+        onStep: ({ step }) => void steps.push(step),
+        onEpoch: ({ training: { images } }) => expect(images).toBe(198),
+      });
+    } finally {
+      await trainer.close();
+    }
+    // The third batch is that of images 4 and 5.
+    expect(steps).toEqual(Array.from({ length: 100 }, (_, i) => i + 1).filter((step) => step !== 3));
+    const broken = await trainSmall(training, more, undefined, 2);
+    expect(vectorBytes(await trainSmall(training, more, broken))).toEqual(
+      vectorBytes(await trainSmall(training, more)),
+    );
+    await holed.close();
   });
 });

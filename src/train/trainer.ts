@@ -210,6 +210,8 @@ export class Trainer {
     let underWay: Promise<void> | undefined;
     let savedAt = performance.now();
     for await (const next of batches) {
+      // Unreadable images may have left too few for batch normalisation.
+      if (next.count < this.#step.leastBatch) continue;
       const done = this.#takeStep(next, onStep);
       done.catch(() => {});
       await underWay;
