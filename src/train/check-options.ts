@@ -8,11 +8,15 @@ import type { TrainerOptions } from './trainer-options.ts';
  * @throws SkeinError 'invalid-argument'
  */
 export function checkOptions(options: TrainerOptions, classes: number): void {
-  const { training, validation = training, epochs, warmupEpochs = 0 } = options;
+  const { training, validation = training, epochs, batch, gamma, warmupEpochs = 0 } = options;
   const refuse = (what: string): SkeinError => new SkeinError('invalid-argument', what);
   if (training.size === 0) throw refuse(`Cannot train on '${training.source}': it has no images`);
   if (!Number.isSafeInteger(epochs) || epochs < 1)
     throw refuse(`Training needs a whole number of epochs from 1, received ${epochs}`);
+  if (!Number.isSafeInteger(batch) || batch < 1)
+    throw refuse(`Training needs a whole number of images in a batch from 1, received ${batch}`);
+  if (gamma !== undefined && !(gamma >= 0 && Number.isFinite(gamma)))
+    throw refuse(`The schedule's gamma must be a number from 0, received ${gamma}`);
   for (const { source, classNames } of [training, validation]) {
     if (classNames.length === classes) continue;
     throw refuse(

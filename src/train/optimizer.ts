@@ -123,5 +123,17 @@ function check(options: OptimizerOptions): void {
   };
   between('weight decay', options.weightDecay, 0, Number.POSITIVE_INFINITY);
   if (options.kind === 'sgd') between('momentum', options.momentum, 0, 1);
-  else for (const beta of options.betas ?? []) between('betas', beta, 0, 1);
+  else checkAdamW(options, between);
+}
+
+function checkAdamW(
+  { betas = ADAM_BETAS, epsilon = 1e-8 }: AdamWOptions,
+  between: (name: string, value: number, low: number, high: number) => void,
+): void {
+  if (betas.length !== 2)
+    throw new SkeinError('invalid-argument', `The optimizer's betas must be two, received ${betas.length}`);
+  for (const beta of betas) between('betas', beta, 0, 1);
+  // Of a weight without a gradient it would be 0 / 0.
+  if (epsilon > 0 && Number.isFinite(epsilon)) return;
+  throw new SkeinError('invalid-argument', `The optimizer's epsilon must be above 0, received ${epsilon}`);
 }

@@ -312,6 +312,41 @@ describe('buildStepModel() and parameters that the loss does not reach', () => {
   });
 });
 
+describe('buildStepModel() refuses', () => {
+  const sgd = { kind: 'sgd' } as const;
+  it.each<[string, Partial<StepOptions>, string]>([
+    ['clipping to nothing', { clipNorm: 0 }, 'The norm that gradients are clipped to must be above 0, received 0'],
+    ['clipping to less', { clipNorm: -1 }, 'The norm that gradients are clipped to must be above 0, received -1'],
+    ['clipping to no number', { clipNorm: Number.NaN }, 'are clipped to must be above 0, received NaN'],
+    ['averages that never change', { emaDecay: 1 }, 'The decay of averages must be from 0 to below 1, received 1'],
+    ['averages below 0', { emaDecay: -0.1 }, 'The decay of averages must be from 0 to below 1, received -0.1'],
+    ['averages of no number', { emaDecay: Number.NaN }, 'must be from 0 to below 1, received NaN'],
+    ['a seed between two', { seed: 0.5 }, 'The seed must be a whole number, received 0.5'],
+    [
+      'an epsilon of 0',
+      { optimizer: { kind: 'adamw', epsilon: 0 } },
+      "optimizer's epsilon must be above 0, received 0",
+    ],
+    ['no epsilon', { optimizer: { kind: 'adamw', epsilon: Number.NaN } }, 'epsilon must be above 0, received NaN'],
+    ['betas of 1', { optimizer: { kind: 'adamw', betas: [0.9, 1] } }, 'betas must be from 0 to below 1, received 1'],
+    ['betas of no number', { optimizer: { kind: 'adamw', betas: [Number.NaN, 0.9] } }, 'to below 1, received NaN'],
+    [
+      'one beta',
+      { optimizer: { kind: 'adamw', betas: [0.9] as unknown as [number, number] } },
+      "The optimizer's betas must be two, received 1",
+    ],
+    ['momentum of no number', { optimizer: { ...sgd, momentum: Number.NaN } }, 'to below 1, received NaN'],
+    ['weight decay below 0', { optimizer: { ...sgd, weightDecay: -1 } }, 'weight decay must be from 0'],
+  ])('%s', (_, more, message) => {
+    expect(() => buildStepModel(network(), { loss: 'cross-entropy', optimizer: sgd, ...more })).toThrow(message);
+  });
+
+  it('takes what is at the ends of the ranges', () => {
+    const ends = { clipNorm: 1e-9, emaDecay: 0, seed: -1, optimizer: { kind: 'adamw', betas: [0, 0] } } as const;
+    expect(() => buildStepModel(network(), { loss: 'cross-entropy', ...ends })).not.toThrow();
+  });
+});
+
 describe('buildStepModel() and labels that do not fit', () => {
   const lossOf = async (loss: StepOptions['loss'], outputs: number, labels: readonly number[]): Promise<number> => {
     const b = new GraphBuilder();

@@ -6,6 +6,7 @@
 import { differentiate, LABELS_INPUT, LOSS_OUTPUT, Terms, trainingMode } from '../autodiff/index.ts';
 import { SkeinError } from '../base/index.ts';
 import { GraphEditor, type Model } from '../graph/index.ts';
+import { checkStepOptions } from './check-step-options.ts';
 import { CORRECT_OUTPUT, type ObjectiveOptions, writeObjective } from './objective.ts';
 import { type OptimizerOptions, optimizerScalars, optimizerStates, writeUpdate } from './optimizer.ts';
 import {
@@ -71,9 +72,10 @@ export const nextOf = (state: string): string => `next.${state}`;
 /**
  * The step of a classifier. Inputs: the model's; `labels` int64 [N]; `rate`, the optimizer's scalars, with averages
  * `averagingDecay` and with dropout `step`, float32 []; the state. Outputs: `loss` [], `correct` [], and each state vector's next value.
- * @throws SkeinError 'unsupported' naming what cannot be trained
+ * @throws SkeinError 'unsupported' naming what cannot be trained, 'invalid-argument' for options outside their range
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
+  checkStepOptions(options);
   const { frozen } = options;
   const all = parameterLayout(model.graph, frozen);
   const tried = writeGradients(model, options, all);

@@ -342,6 +342,16 @@ describe('Trainer', () => {
     ['weights of other classes', { classWeights: [1, 2] }, 'a weight for each of the 10 classes, received 2'],
     ['weights of 0', { classWeights: Array(10).fill(0) }, 'must be above 0 for some class that the images'],
     ['a crop larger than the images', { augmentation: { crop: 9 } }, 'for crop a whole number of pixels from 0 to 8'],
+    ['a batch of nothing', { batch: 0 }, 'a whole number of images in a batch from 1, received 0'],
+    ['a batch of part of an image', { batch: 2.5 }, 'a whole number of images in a batch from 1, received 2.5'],
+    [
+      'a factor of the rate that is none',
+      { gamma: Number.NaN },
+      "The schedule's gamma must be a number from 0, received NaN",
+    ],
+    ['a factor of the rate below 0', { gamma: -1 }, "The schedule's gamma must be a number from 0, received -1"],
+    ['a seed that is none', { seed: Number.NaN }, 'The seed must be a whole number, received NaN'],
+    ['a seed between two', { seed: 1.5 }, 'The seed must be a whole number, received 1.5'],
     ['weights below 0', { classWeights: [1, 2, 3, 4, 5, 6, 7, 8, 9, -1] }, 'must be numbers from 0, received -1'],
   ])('refuses %s', (_, more, message) => {
     expect(() => new Trainer({ ...smallOptions(images), ...more })).toThrow(message);
