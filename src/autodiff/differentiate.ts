@@ -5,6 +5,7 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { describeNode, type Node, usedBy } from '../graph/index.ts';
+import { fittedPool } from './fitted-pool.ts';
 import { type Gradient, GradientContext, type GradientRule } from './gradient-rule.ts';
 import { gradientOf } from './gradient-rules.ts';
 import type { GraphWriter } from './graph-writer.ts';
@@ -26,6 +27,7 @@ export interface DifferentiateOptions {
  */
 export function differentiate(writer: GraphWriter, options: DifferentiateOptions): ReadonlyMap<string, string> {
   const rule = (node: Node): Gradient | undefined => options.rules?.get(node) ?? gradientOf(node);
+  for (const node of [...writer.nodes]) writer.replace(node, fittedPool(writer, node));
   const forward = [...writer.nodes];
   const active = dependents(forward, options.wrt, rule);
   const steep = beforeSteep(forward, writer.values, active);

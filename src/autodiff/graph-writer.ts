@@ -186,6 +186,13 @@ export class GraphWriter {
     this.#nodes.push(node);
   }
 
+  /** Puts nodes that compute the same in place of one; names of new values among them are from `freshName`. */
+  replace(node: Node, others: readonly Node[]): void {
+    if (others[0] === node) return;
+    for (const other of others) inferNode(other, this.#types, this.#values, new Map());
+    this.#nodes.splice(this.#nodes.indexOf(node), 1, ...others);
+  }
+
   /** Output `i` of a node that is in the graph, asked for from now on where it was not. */
   output(node: Node, i: number): string {
     const at = this.#nodes.findIndex(({ outputs }) => outputs[0] === node.outputs[0]);

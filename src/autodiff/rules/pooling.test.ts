@@ -32,6 +32,31 @@ function drawWindow(random: Random, spatial: number, dilated: boolean) {
   };
 }
 
+/** The same with a first axis whose last window lies behind the data, so that ceil_mode drops it. */
+function drawDropping(random: Random, spatial: number, dilated: boolean): ReturnType<typeof drawWindow> {
+  const drawn = drawWindow(random, spatial, dilated);
+  const { sizes, attributes } = drawn;
+  const { kernel_shape: kernel, strides } = attributes;
+  const pads = attributes.pads ?? [...kernel, ...kernel].map((size) => random.integer(size));
+  const [size, window, step, before, after] = random.pick([
+    [5, 2, 2, 1, 1],
+    [7, 3, 3, 2, 2],
+    [2, 1, 2, 0, 0],
+  ]);
+  const dropping = {
+    ...attributes,
+    auto_pad: undefined,
+    ceil_mode: 1,
+    kernel_shape: kernel.with(0, window as number),
+    strides: strides.with(0, step as number),
+    dilations: attributes.dilations?.with(0, 1),
+    pads: pads.with(0, before as number).with(spatial, after as number),
+  };
+  return { sizes: sizes.with(0, size as number), attributes: dropping };
+}
+
+const OPSETS = [13, 17, 18, 19, 21, 22];
+
 /** Whole numbers that are all different: a step may be as long as 0.1 and leaves their order as it is. */
 const apart = () => {
   const taken = new Set<number>();
@@ -58,6 +83,48 @@ describe('MaxPool', () => {
         symbolicBatch: seed % 4 < 2,
         seed,
       });
+    }
+  });
+});
+
+describe('ceil_mode that drops a last window', () => {
+  it.each(OPSETS)('in opset %i', async (opset) => {
+    const random = new Random(opset);
+    for (let seed = 0; seed < 24; seed++) {
+      const opType = seed % 2 === 0 ? 'MaxPool' : 'AveragePool';
+      const dilated = seed % 5 === 0 && (opType === 'MaxPool' || opset >= 19);
+      const { sizes, attributes } = drawDropping(random, 1 + (seed % 3), dilated);
+      await checkGradient({
+        opType,
+        opset,
+        inputs: [[upTo(random, 3), upTo(random, 3), ...sizes]],
+        symbolicBatch: seed % 4 < 2,
+        ...(opType === 'MaxPool'
+          ? { attributes, draw: apart(), step: 0.1 }
+          : { attributes: { ...attributes, count_include_pad: random.integer(2) }, ...LINEAR }),
+        seed,
+      });
+    }
+  });
+
+  it.each(['MaxPool', 'AveragePool'])('%s below a convolution, where no gradient passes it', async (opType) => {
+    for (const opset of OPSETS) {
+      const builder = new GraphBuilder({ opset });
+      builder.input('x', 'float32', ['batch', 1, 5, 5]);
+      const window = { kernel_shape: [2, 2], strides: [2, 2], pads: [1, 1, 1, 1], ceil_mode: 1 };
+      const weight = builder.parameter('weight', [1, 1, 2, 2], 1);
+      builder.output('y', builder.op('Conv', [builder.op(opType, ['x'], window), weight]));
+      const writer = new GraphWriter(builder.build());
+      const seed = writer.constant(Tensor.of('float32', [1, 1, 2, 2], [1, 1, 1, 1]));
+      const gradient = differentiate(writer, { seeds: new Map([['y', seed]]), wrt: [weight] }).get(weight) as string;
+      const x = Float32Array.from({ length: 25 }, (_, i) => i);
+      const outputs = await runModel(writer.build(new Map([['grad', gradient]])), {
+        x: feed('float32', x, [1, 1, 5, 5]),
+      });
+      // The pool of 0 to 24 is [[0, 2, 4], [10, 12, 14], [20, 22, 24]] as a maximum, as an average
+      // [[0, 1.5, 3.5], [7.5, 9, 11], [17.5, 19, 21]]; the gradient of each weight sums the four elements that it meets.
+      const expected = opType === 'MaxPool' ? [24, 32, 64, 72] : [18, 25, 53, 60];
+      expect(Array.from(outputs.grad?.data as Float32Array)).toEqual(expected);
     }
   });
 });
