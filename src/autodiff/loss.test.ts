@@ -70,6 +70,30 @@ describe('writeLoss() equals torch.nn.functional', () => {
     expectClose(ours.gradient, gradient, 1e-6);
   });
 
+  it.each<[LossOptions]>([[{}], [{ classWeights: [1, 1, 5] }]])(
+    'cross_entropy of masked classes, with %o',
+    async (options) => {
+      // Of a class that is masked, −∞, neither loss nor slope knows: what is left is −log σ of the difference of two logits.
+      const differences = [1.7, -2, 0, 30];
+      const ours = await lossOf(
+        'cross-entropy',
+        3,
+        differences.flatMap((difference) => [0, difference, Number.NEGATIVE_INFINITY]),
+        [1, 0, 1, 1],
+        options,
+      );
+      const signs = [1, -1, 1, 1];
+      const margins = differences.map((difference, i) => difference * (signs[i] as number));
+      expectClose(ours.loss, [margins.reduce((sum, margin) => sum + Math.log1p(Math.exp(-margin)), 0) / 4], 1e-6);
+      const slopes = margins.map((margin, i) => (signs[i] as number) / (1 + Math.exp(margin)) / 4);
+      expectClose(
+        ours.gradient,
+        slopes.flatMap((slope) => [slope, -slope, 0]),
+        1e-6,
+      );
+    },
+  );
+
   it('is 0 without slope for a batch of which no class counts, where PyTorch has 0/0', async () => {
     const ours = await lossOf('cross-entropy', 3, LOGITS, [2, 2, 2, 2], { classWeights: [1, 2, 0] });
     expectClose(ours.loss, [0], 0);

@@ -96,21 +96,29 @@ function crossEntropy(t: Terms, scores: string, labels: string, options: LossOpt
     );
   }
   const dtype = t.dtype(logits);
-  const [off, on] = [labelSmoothing / classes, 1 - labelSmoothing + labelSmoothing / classes];
-  const values = t.writer.constant(Tensor.of(dtype, [2], [off, on]));
   const numbers = classNumbers(t, labels, scores, classes);
-  const targets = t.op('OneHot', [numbers, t.int64s([classes]), values], { axis: -1 });
   const logProbabilities = t.op('LogSoftmax', [logits], { axis: -1 });
-  const mean = (weighted: string, total: string): string =>
-    t.neg(t.div(t.reduceSum(t.mul(weighted, logProbabilities), undefined, false), total));
-  if (classWeights === undefined) return mean(targets, t.cast(t.op('Size', [numbers]), dtype));
+  const mean = (parts: string, total: string): string => t.neg(t.div(t.reduceSum(parts, undefined, false), total));
+  const targeted = (): string => {
+    if (labelSmoothing === 0) return ofLabels(t, logProbabilities, numbers, classes);
+    const [off, on] = [labelSmoothing / classes, 1 - labelSmoothing + labelSmoothing / classes];
+    const values = t.writer.constant(Tensor.of(dtype, [2], [off, on]));
+    return t.mul(t.op('OneHot', [numbers, t.int64s([classes]), values], { axis: -1 }), logProbabilities);
+  };
+  if (classWeights === undefined) return mean(targeted(), t.cast(t.op('Size', [numbers]), dtype));
   const weights = t.writer.constant(Tensor.of(dtype, [classes], classWeights));
-  const picked = t.op('Gather', [weights, numbers], { axis: 0 });
-  const total = t.reduceSum(picked, undefined, false);
-  if (!classWeights.includes(0)) return mean(t.mul(targets, weights), total);
+  const total = t.reduceSum(t.op('Gather', [weights, numbers], { axis: 0 }), undefined, false);
+  const weighted = t.mul(targeted(), weights);
+  if (!classWeights.includes(0)) return mean(weighted, total);
   // A batch that happens to have only images of weight 0 must not end the training.
   const none = t.op('Equal', [total, t.scalar(0, total)]);
-  return mean(t.mul(targets, weights), t.op('Where', [none, t.scalar(1, total), total]));
+  return mean(weighted, t.op('Where', [none, t.scalar(1, total), total]));
+}
+
+/** [N, K] as it is at each row's label, zeros elsewhere: no product, since 0 · −∞, of a masked class, is no number. */
+function ofLabels(t: Terms, values: string, numbers: string, classes: number): string {
+  const all = t.int64s(Array.from({ length: classes }, (_, i) => i));
+  return t.where(t.op('Equal', [t.reshape(numbers, [-1, 1]), all]), values);
 }
 
 function checkOptions(loss: Loss, { labelSmoothing, classWeights }: LossOptions): void {
