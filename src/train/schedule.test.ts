@@ -40,6 +40,18 @@ describe('learningRates() equals PyTorch', () => {
 });
 
 describe('learningRates()', () => {
+  it.each([
+    [50 * 391, 0.28, 14 * 391],
+    [20, 0.55, 11],
+    [100, 0.07, 7],
+  ])(
+    'of %i steps fall after a share of %d at step %i, whatever the product of the two rounds to',
+    (steps, share, fall) => {
+      const at = learningRates({ kind: 'step', rate: 1, steps, milestones: [share] });
+      expectClose([at(fall - 1), at(fall)], [1, 0.1], 1e-12);
+    },
+  );
+
   it.each(['constant', 'step', 'cosine', 'one-cycle'] as const)('%s is above 0 at every step, however few', (kind) => {
     for (const steps of [1, 2, 3, 4, 7]) {
       for (const rate of all({ kind, steps })) {

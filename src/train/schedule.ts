@@ -12,7 +12,7 @@ export interface ScheduleOptions {
   readonly steps: number;
   /** At the start the rate grows linearly over so many steps (Goyal et al. 2017); 0 unless told, and none in one-cycle. */
   readonly warmupSteps?: number;
-  /** Of 'step': after which shares of the steps the rate falls; [0.5, 0.75] unless told (He et al. 2016). */
+  /** Of 'step': after which shares of the steps, to the nearest, the rate falls; [0.5, 0.75] unless told (He et al. 2016). */
   readonly milestones?: readonly number[];
   /** Of 'step': what is left of it; 0.1 unless told. */
   readonly gamma?: number;
@@ -43,7 +43,7 @@ export function learningRates(options: ScheduleOptions): (step: number) => numbe
   if (kind === 'one-cycle') return (step) => rate * oneCycle(step, steps);
   return (step) => {
     if (step < warmupSteps) return (rate * (step + 1)) / (warmupSteps + 1);
-    if (kind === 'step') return rate * gamma ** milestones.filter((share) => step >= share * steps).length;
+    if (kind === 'step') return rate * gamma ** milestones.filter((share) => step >= Math.round(share * steps)).length;
     return kind === 'constant' ? rate : rate * cosine((step - warmupSteps) / Math.max(steps - warmupSteps, 1));
   };
 }
