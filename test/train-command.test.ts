@@ -268,6 +268,10 @@ describe('skein train', () => {
     expect(high.stderr).toMatch(
       /\nwarning: after epoch 1 the loss, 2\.\d+, is still that of guessing, ln 10 = 2\.303, at a rate of 0\.1: if it stays there try a lower --rate, 0\.01 say, /,
     );
+    // A tenth of what fresh weights take.
+    const finer = await skein('train', 'rate.onnx', ...QUICK, '-o', 'finer.onnx');
+    expect(finer.stderr).toMatch(/ steps at a rate up to 0\.01, /);
+    expect(JSON.parse((await readModel(join(folder, 'finer.onnx'))).metadata.get('trained') ?? '').rate).toBe(0.01);
   });
 
   it('trains a model of one score on data of two classes', async () => {

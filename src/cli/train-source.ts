@@ -31,8 +31,8 @@ export type SourceFlags = Pick<TrainFlags, 'labels' | 'mean' | 'std' | 'shape' |
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const RATES = { sgd: 0.1, adamw: 0.001 };
-/** What is left of the rate for weights that have been trained before. */
-const FINE_TUNING = 0.1;
+/** Of the rate for weights that have been trained before; a factor of 0.1 would leave 0.010000000000000002. */
+const FINE_TUNING_DIVISOR = 10;
 
 /** What the call names with this data at once, for commands that train with words of their own. */
 export async function sourceOf(
@@ -103,7 +103,7 @@ async function trainedModel(path: string, flags: SourceFlags, output: Output): P
   const { plan, labelsFrom } = servable;
   return {
     preprocessing: plan.input,
-    rate: RATES[optimizer] * FINE_TUNING,
+    rate: RATES[optimizer] / FINE_TUNING_DIVISOR,
     with(data) {
       if (isSingle) checkClasses(labels ?? (data.classNames.length === 2 ? data.classNames : ['no', 'yes']), data);
       else if (labelsFrom !== 'convention') checkClasses(plan.labels, data);
