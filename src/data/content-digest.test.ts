@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,7 +61,14 @@ describe('Dataset.digest()', () => {
     expect(seen.size).toBe(5);
   });
 
-  it('sees other labels, other pixels', async () => {
+  it('sees that an image is of another class now, though all bytes are as they were', async () => {
+    const at = await files('relabelled', 10, () => 7);
+    const before = await digest(at);
+    await rename(join(at, 'a', '00004.png'), join(at, 'b', '00009.png'));
+    expect(await digest(at)).not.toBe(before);
+  });
+
+  it('sees other images, other pixels', async () => {
     const seen = [
       await digest('shapes', { limit: 50, split: 'train' }),
       await digest('shapes', { limit: 50, split: 'train', seed: 1 }),

@@ -1,6 +1,6 @@
 /**
  * Whether images are those of another time, without reading all of them: the labels, the size of every file, and the bytes
- * of some hundred images spread evenly over the whole. A file that changed but not in size is found if it is among these.
+ * of a thousand images spread evenly over the whole. A file that changed but not in size is found if it is among these.
  */
 import { createHash } from 'node:crypto';
 import type { Examples } from './source.ts';

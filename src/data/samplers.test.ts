@@ -19,6 +19,9 @@ function counts(order: Iterable<number>): Record<number, number> {
   return found;
 }
 
+/** The first of every run of so many. */
+const firstOfEach = (length: number) => (order: readonly number[]) => order.filter((_, i) => i % length === 0);
+
 describe.each([
   ['shuffled', (seed: number) => shuffledSampler(100, seed)],
   ['balanced', (seed: number) => balancedSampler(LABELS, seed)],
@@ -61,6 +64,15 @@ describe('balanced', () => {
     expect(order).toHaveLength(100);
   });
 
+  it('has the classes of a run in any order', () => {
+    const sampler = balancedSampler(LABELS, 2, 99);
+    const first = counts(Array.from({ length: 100 }, (_, epoch) => [...sampler.order(epoch)]).flatMap(firstOfEach(3)));
+    // 3300 runs begin with each of three classes 1100 times on average; five standard deviations.
+    for (const label of [0, 1, 3]) {
+      expect(Math.abs((first[label] ?? 0) - 1100)).toBeLessThan(5 * Math.sqrt((3300 * 2) / 9));
+    }
+  });
+
   it('repeats a rare class evenly, and takes a frequent one in part, without repeating it', () => {
     const order = balancedSampler(LABELS, 2, 99).order(0);
     expect(counts(order)).toEqual({ 0: 33, 1: 33, 3: 33 });
@@ -87,6 +99,17 @@ describe('half positive', () => {
     for (let i = 0; i < 80; i += 2) {
       expect([...order.subarray(i, i + 2)].filter((index) => labelOf(index) === 0)).toHaveLength(1);
     }
+  });
+
+  it('has the positives in any order, each before or behind its negative', () => {
+    const sampler = halfPositiveSampler(LABELS, [1, 3], 3);
+    const orders = Array.from({ length: 100 }, (_, epoch) => [...sampler.order(epoch)]);
+    const first = orders.flatMap(firstOfEach(2)).filter((i) => labelOf(i) !== 0).length;
+    // 4000 pairs, half of them on average; five standard deviations.
+    expect(Math.abs(first - 2000)).toBeLessThan(5 * Math.sqrt(4000 / 4));
+    const pair = orders.reduce((sum, order) => sum + (order.indexOf(60) >> 1), 0) / orders.length;
+    // Uniform on 0 to 39, as above.
+    expect(Math.abs(pair - 19.5)).toBeLessThan(5 * Math.sqrt(1599 / 12 / orders.length));
   });
 
   it('picks the negatives from all of the rest, anew each epoch, none twice before all have come', () => {
