@@ -295,6 +295,15 @@ describe('skein train', () => {
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout).last.training.accuracy).toBe(1);
     expect((await readModel(join(folder, 'score.onnx'))).metadata.get('labels')).toBe('["dark","light"]');
+    const evaluated = await skein('evaluate', 'score.onnx', '--data', 'shades', '--json');
+    expect(JSON.parse(evaluated.stdout), evaluated.stderr).toMatchObject({ samples: 20, top1: 1 });
+    await copyFile(join(folder, 'score.onnx'), join(folder, 'second.onnx'));
+    const paired = await skein('pair', 'score.onnx', 'second.onnx', '--data', 'shades', '-o', 'pair1', '--json');
+    expect(JSON.parse(paired.stdout), paired.stderr).toHaveProperty('verdict');
+    const served = await stopped('ready http', 'SIGTERM', 'serve', 'score.onnx', '--port', '0', '--grpc-port', '0');
+    expect(served.code, served.stderr).toBe(0);
+    const again = await skein('train', 'score.onnx', ...words.slice(2), '--loss', 'bce', '-o', 'twice.onnx');
+    expect(again.code, again.stderr).toBe(0);
     expect(await skein(...words, '--loss', 'cross-entropy', '-o', 'score.onnx')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('cross-entropy needs a score for each class, it has a single one: take bce'),

@@ -94,9 +94,7 @@ async function trainedModel(path: string, flags: SourceFlags, output: Output): P
   const { labels, mean, std, shape, optimizer = 'sgd' } = flags;
   // As the trainer does, so that --freeze can name them.
   const { model } = runPasses(liftWeights(await readModel(path)), [widenWeights]);
-  // One score, for yes or no, tells two classes apart: it stands for the second.
-  const isSingle = model.graph.outputs[0]?.type?.dims?.[1] === 1;
-  const words = definedOnly({ mean, std, shape, labels: isSingle ? ['yes'] : labels });
+  const words = definedOnly({ mean, std, shape, labels });
   const open = () => openServable(path, words);
   const servable = await (Object.keys(words).length === 0 ? open() : asUsage(open));
   noteGuess(servable, output.warn);
@@ -105,8 +103,7 @@ async function trainedModel(path: string, flags: SourceFlags, output: Output): P
     preprocessing: plan.input,
     rate: RATES[optimizer] / FINE_TUNING_DIVISOR,
     with(data) {
-      if (isSingle) checkClasses(labels ?? (data.classNames.length === 2 ? data.classNames : ['no', 'yes']), data);
-      else if (labelsFrom !== 'convention') checkClasses(plan.labels, data);
+      if (labelsFrom !== 'convention') checkClasses(plan.labels, data);
       // Where nothing tells the labels they are numbers, and the data's names are better.
       else if (plan.labels.length !== data.classNames.length) throw classMismatch(plan.labels, data);
       return { model, labels: data.classNames, preprocessing: plan.input, fresh: false };

@@ -1,7 +1,7 @@
 /**
  * An ONNX model seen as an image classifier: one float32 input [N, C, H, W], scores from its first float32 output of
- * rank 2, [N, K]. Exports with a fixed batch size n run n rows at a time, the last batch padded with zeros. Knows no
- * preprocessing and no labels.
+ * rank 2, [N, K]; one score a row, for yes or no, counts as two classes. Exports with a fixed batch size n run n rows at a
+ * time, the last batch padded with zeros. Knows no preprocessing and no labels.
  */
 import { stat } from 'node:fs/promises';
 import { type BufferPool, SkeinError } from '../base/index.ts';
@@ -11,6 +11,7 @@ import type { Engine, LoadedModel, TensorInfo } from '../runtime/index.ts';
 import { elementCount, formatShape } from '../tensor/index.ts';
 import type { ScoreScale } from './predictor.ts';
 import { scoreScaleOf } from './score-scale.ts';
+import { asTwoClasses, classesOf } from './single-score.ts';
 
 export interface ClassifierExpectation {
   /** Decides dimensions that the model leaves open, and must equal those that it fixes. */
@@ -30,7 +31,8 @@ interface Signature {
   readonly inputName: string;
   readonly inputShape: ImageShape;
   readonly outputName: string;
-  readonly classes: number;
+  /** Scores in a row. */
+  readonly width: number;
   readonly fixedBatch: number | undefined;
 }
 
@@ -45,6 +47,7 @@ export class Classifier {
   readonly scale: ScoreScale;
   /** The only batch size that the model takes, or undefined where it takes any. */
   readonly fixedBatch: number | undefined;
+  readonly #width: number;
   readonly #model: LoadedModel;
   readonly #buffers: BufferPool;
 
@@ -54,7 +57,8 @@ export class Classifier {
     this.inputShape = signature.inputShape;
     this.inputSize = elementCount(signature.inputShape);
     this.outputName = signature.outputName;
-    this.classes = signature.classes;
+    this.classes = classesOf(signature.width);
+    this.#width = signature.width;
     this.scale = scale;
     this.fixedBatch = signature.fixedBatch;
     this.#model = model;
@@ -77,7 +81,7 @@ export class Classifier {
     });
     try {
       const signature = await signatureOf(model, file, expected);
-      const scale = expected.scale ?? scoreScaleOf(await readModel(file), signature.outputName);
+      const scale = expected.scale ?? scoreScaleOf(await readModel(file), signature.outputName, signature.width);
       return new Classifier(file, model, engine.buffers, signature, scale);
     } catch (error) {
       await model.unload();
@@ -138,11 +142,12 @@ export class Classifier {
     if (output === undefined || output.dims.length !== 2 || output.dims[0] !== batch) {
       throw new SkeinError(
         'unsupported',
-        `Model '${this.file}' must answer ${batch} images with scores ${formatShape([batch, this.classes])}, received ${formatShape(output?.dims ?? [])}`,
+        `Model '${this.file}' must answer ${batch} images with scores ${formatShape([batch, this.#width])}, received ${formatShape(output?.dims ?? [])}`,
       );
     }
-    const scores = output.data as Float32Array;
-    return { scores: count === batch ? scores : scores.subarray(0, count * this.classes), computeMs };
+    const all = output.data as Float32Array;
+    const scores = count === batch ? all : all.subarray(0, count * this.#width);
+    return { scores: this.#width === 1 ? asTwoClasses(scores, this.scale) : scores, computeMs };
   }
 }
 
@@ -161,9 +166,9 @@ async function signatureOf(model: LoadedModel, file: string, expected: Classifie
   if (scores === undefined) {
     throw refuse('it must have a float32 output of rank 2 [batch, classes]', outputs.map(describe).join(' and '));
   }
-  const classes = scores.dims[1] as number;
-  if (classes < 2) throw refuse('it must score at least 2 classes', describe(scores));
-  return { inputName: input.name, inputShape, outputName: scores.name, classes, fixedBatch };
+  const width = scores.dims[1] as number;
+  if (width < 1) throw refuse('it must have scores', describe(scores));
+  return { inputName: input.name, inputShape, outputName: scores.name, width, fixedBatch };
 }
 
 /** C, H, W: what the model fixes, else what is expected. */

@@ -7,7 +7,7 @@ const scaleAfter = (...opTypes: string[]) => {
   let x = b.input('x', 'float32', ['n', 4]);
   for (const opType of opTypes) x = b.op(opType, [x]);
   b.output('y', x);
-  return scoreScaleOf(b.build(), 'y');
+  return scoreScaleOf(b.build(), 'y', 4);
 };
 
 describe('scoreScaleOf()', () => {
@@ -17,5 +17,6 @@ describe('scoreScaleOf()', () => {
     expect(scaleAfter('LogSoftmax')).toBe('logits');
     expect(scaleAfter('Softmax', 'Log')).toBe('logits');
     expect(scaleAfter('Relu')).toBe('logits');
+    expect(scaleAfter('Sigmoid')).toBe('logits');
   });
 });

@@ -115,6 +115,15 @@ describe('openServable() of a bare model', () => {
     expect((await openServable(join(folder, 'plain', 'sub', 'bare.onnx'))).labelsFrom).toBe('convention');
   });
 
+  it('has two labels for a model of one score', async () => {
+    const b = new GraphBuilder();
+    b.output('y', b.linear(b.flatten(b.input('x', 'float32', ['n', 1, 4, 4])), { out: 1 }));
+    const file = await write('one.onnx', b.build());
+    expect((await openServable(file)).plan.labels).toEqual(['0', '1']);
+    expect((await openServable(file, { labels: ['no', 'yes'] })).plan.labels).toEqual(['no', 'yes']);
+    await expect(openServable(file, { labels: ['yes'] })).rejects.toThrow('it has 2 classes, received 1 labels');
+  });
+
   it('refuses what does not fit the model', async () => {
     const file = await write('misfit.onnx', model);
     await expect(openServable(file, { labels: ['a', 'b'] })).rejects.toThrow('it has 10 classes, received 2 labels');

@@ -14,6 +14,7 @@ import { MODEL_EXTENSIONS, readModel } from '../onnx/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import type { Plan } from './plan.ts';
 import { PLAN_FILE, readPlan } from './plan-file.ts';
+import { classesOf } from './single-score.ts';
 
 export interface SourceOverrides {
   readonly name?: string;
@@ -156,12 +157,12 @@ export function signatureOf(
       `Model '${file}' takes images of ${formatShape(dims.slice(1))}, received the shape ${formatShape(expected)}`,
     );
   }
-  const scores = model.graph.outputs.find(({ type }) => type?.dtype === 'float32' && type.dims?.length === 2);
-  const classes = scores?.type?.dims?.[1];
+  const output = model.graph.outputs.find(({ type }) => type?.dtype === 'float32' && type.dims?.length === 2);
+  const scores = output?.type?.dims?.[1];
   return {
     inputName: feeds[0].name,
     shape: shape as unknown as ImageShape,
-    classes: typeof classes === 'number' && classes > 0 ? classes : undefined,
+    classes: typeof scores === 'number' && scores > 0 ? classesOf(scores) : undefined,
   };
 }
 
