@@ -6,6 +6,6 @@ export type { Gradient, GradientRule } from './gradient-rule.ts';
 export { GRADIENTS } from './gradient-rules.ts';
 export { GraphWriter } from './graph-writer.ts';
 export { type InputForm, writePreprocessing, writeResized } from './input-form.ts';
-export { beforeLast, classNumbers, LOSSES, type Loss, type LossOptions, writeLoss } from './loss.ts';
+export { beforeLast, classNumbers, type Loss, type LossOptions, writeLoss } from './loss.ts';
 export { Terms } from './terms.ts';
 export { type TrainingMode, type TrainingModeOptions, trainingMode } from './training-mode.ts';

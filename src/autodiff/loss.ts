@@ -8,8 +8,7 @@ import type { Terms } from './terms.ts';
  * `cross-entropy`: −log softmax(logits)[label], labels int64 [N]. `bce`: binary cross-entropy of each logit with a label
  * between 0 and 1 of the same shape. `mse`: mean squared difference, labels of the same shape.
  */
-export const LOSSES = ['cross-entropy', 'bce', 'mse'] as const;
-export type Loss = (typeof LOSSES)[number];
+export type Loss = 'cross-entropy' | 'bce' | 'mse';
 
 export interface LossOptions {
   /**

@@ -1,7 +1,8 @@
 /** `skein gradient`: the ONNX model that computes a model's loss and gradients. */
 import { Command, Option } from 'commander';
+import type { Loss } from '../autodiff/index.ts';
+import { LOSSES } from './choices.ts';
 import { definedOnly, type OutputOptions, refuseSameFile, withAction } from './command.ts';
-import { LOSSES, type Loss } from './loss-names.ts';
 import { count } from './table.ts';
 
 interface Options extends OutputOptions {
@@ -34,7 +35,7 @@ export function gradientCommand(): Command {
     )
     .option('--inputs', "the gradients of the model's inputs, too");
   return withAction<Options>(command, async (output, [path = ''], options) => {
-    const { gradientModel } = await import('../autodiff/index.ts');
+    const { gradientModel, gradientOutput } = await import('../autodiff/index.ts');
     const { readModel, writeModel } = await import('../onnx/index.ts');
     const { liftWeights } = await import('../ops/index.ts');
     const { matching } = await import('./name-patterns.ts');
@@ -49,7 +50,7 @@ export function gradientCommand(): Command {
     });
     await writeModel(made, options.output);
     const outputs = made.graph.outputs.map(({ name }) => name);
-    const gradients = outputs.filter((name) => name.startsWith('grad.')).length;
+    const gradients = outputs.filter((name) => name.startsWith(gradientOutput(''))).length;
     const report = { output: options.output, loss, mode, nodes: made.graph.nodes.length, outputs };
     output.result(
       report,

@@ -5,6 +5,7 @@ import type { Augmentation } from '../data/index.ts';
 import type { Device } from '../runtime/index.ts';
 import type { ScheduleKind } from '../train/index.ts';
 import { readAugmentation } from './augmentation.ts';
+import { LOSSES, SCHEDULES } from './choices.ts';
 import {
   type DataOptions,
   MOST_THREADS,
@@ -16,7 +17,6 @@ import {
   withData,
   withModelOptions,
 } from './command.ts';
-import { LOSSES } from './loss-names.ts';
 
 export interface TrainFlags extends DataOptions, ModelOptions, OutputOptions {
   readonly output: string;
@@ -68,11 +68,7 @@ export function trainWords(): Command {
       'the highest learning rate (default: sgd 0.1, less for networks that normalise nothing, adamw 0.001; for an .onnx file sgd 0.01, adamw 0.0001)',
       numberBetween(1e-12, 1e6),
     )
-    .addOption(
-      new Option('--schedule <kind>', 'how the rate falls')
-        .choices(['constant', 'step', 'cosine', 'one-cycle'])
-        .default('cosine'),
-    )
+    .addOption(new Option('--schedule <kind>', 'how the rate falls').choices(SCHEDULES).default('cosine'))
     .option('--warmup <epochs>', 'epochs over which the rate grows to its highest', numberBetween(0, ANY), 0)
     .option(
       '--milestones <shares>',

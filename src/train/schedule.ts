@@ -1,8 +1,7 @@
 /** The learning rate at each step, as factors of the highest. */
 import { SkeinError } from '../base/index.ts';
 
-export const SCHEDULES = ['constant', 'step', 'cosine', 'one-cycle'] as const;
-export type ScheduleKind = (typeof SCHEDULES)[number];
+export type ScheduleKind = 'constant' | 'step' | 'cosine' | 'one-cycle';
 
 export interface ScheduleOptions {
   readonly kind: ScheduleKind;
@@ -12,7 +11,7 @@ export interface ScheduleOptions {
   readonly steps: number;
   /** At the start the rate grows linearly over so many steps (Goyal et al. 2017); 0 unless told, and none in one-cycle. */
   readonly warmupSteps?: number;
-  /** Of 'step': after which shares of the steps, to the nearest, the rate falls; [0.5, 0.75] unless told (He et al. 2016). */
+  /** Of 'step': the rate falls after these shares of the steps, rounded; [0.5, 0.75] unless told (He et al. 2016). */
   readonly milestones?: readonly number[];
   /** Of 'step': what is left of it; 0.1 unless told. */
   readonly gamma?: number;
