@@ -39,7 +39,8 @@ export function updatedOutput(initializer: string): string {
 /**
  * The model with its labels as one more input, and as outputs: `loss`, the mean over the batch; the model's own;
  * `grad.<initializer>` for each parameter; with `inputs`, `grad.<input>`; in mode `train`, `updated.<initializer>` for the
- * running statistics. Weights in Constant nodes are made initializers first. Labels: int64 [N] from 0 for cross-entropy, else as the first output; with others the engine fails.
+ * running statistics. Weights in Constant nodes are made initializers first. Labels: int64 [N] from 0 for cross-entropy,
+ * else as the first output; with others the engine fails.
  * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
  */
 export function gradientModel(given: Model, options: GradientModelOptions): Model {

@@ -37,7 +37,10 @@ export interface TrainerOptions extends StepOptions {
 }
 
 export interface Score {
-  /** Mean over the images. */
+  /**
+   * Mean over the images. In training with class weights: the mean of each batch is weighted by them, and this is the mean of
+   * the batches' by their images.
+   */
   readonly loss: number;
   /** Fraction of 1. */
   readonly accuracy: number;
@@ -64,7 +67,7 @@ export interface EpochReport {
   readonly validation?: Score;
   readonly imagesPerSecond: number;
   readonly seconds: number;
-  /** Whether no epoch did better on the validation images. */
+  /** Whether it did better on the validation images than each epoch before; true where there are none. */
   readonly best: boolean;
 }
 

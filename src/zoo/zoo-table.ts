@@ -1,4 +1,4 @@
-/** What the zoo has, for help texts. */
+/** What the zoo has, with sizes: its tests hold each network to the numbers of its paper. No command prints it. */
 import type { Parameter } from '../base/index.ts';
 import { costOf } from '../ops/index.ts';
 import { type ArchitectureOptions, buildArchitecture } from './build-architecture.ts';
