@@ -3,8 +3,8 @@ import { UsageError } from './command.ts';
 import type { TrainFlags } from './train-options.ts';
 
 /** @throws UsageError */
-export function checkWords(flags: TrainFlags): void {
-  checkSchedule(flags);
+export async function checkWords(flags: TrainFlags): Promise<void> {
+  await checkSchedule(flags);
   checkLoss(flags);
   if (flags.optimizer === 'sgd') return;
   const word = flags.momentum !== undefined ? '--momentum' : flags.nesterov ? undefined : '--no-nesterov';
@@ -12,18 +12,15 @@ export function checkWords(flags: TrainFlags): void {
     throw new UsageError(`${word} is of --optimizer sgd, received --optimizer ${flags.optimizer}: leave it out`);
 }
 
-function checkSchedule({ schedule, warmup, epochs, milestones, gamma }: TrainFlags): void {
+async function checkSchedule({ schedule, warmup, epochs, milestones, gamma }: TrainFlags): Promise<void> {
   if (schedule === 'one-cycle' && warmup > 0) {
     throw new UsageError('--warmup is of the other schedules: one-cycle has a rise of its own');
   }
-  if (warmup >= epochs) {
-    throw new UsageError(`--warmup must be shorter than the ${epochs} epochs of training, received ${warmup}`);
-  }
-  if (milestones?.some((share) => !(share > 0 && share < 1))) {
-    throw new UsageError(
-      `--milestones must be shares of the training between 0 and 1, received ${milestones}; divide epochs by the number of all`,
-    );
-  }
+  const { faultOfMilestones, faultOfWarmup } = await import('../train/index.ts');
+  const warmupFault = faultOfWarmup(warmup, epochs, 'epochs of training');
+  if (warmupFault !== undefined) throw new UsageError(`--warmup ${warmupFault}`);
+  const milestonesFault = faultOfMilestones(milestones ?? []);
+  if (milestonesFault !== undefined) throw new UsageError(`--milestones ${milestonesFault}`);
   if (schedule === 'step') return;
   for (const [name, value] of [
     ['--milestones', milestones],

@@ -18,7 +18,7 @@ export function trainCommand(): Command {
       throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
     const { openData } = await import('../data/index.ts');
     const { Trainer } = await import('../train/index.ts');
-    checkWords(flags);
+    await checkWords(flags);
     await refuseSameFile(path, flags.output);
     const { checkpoint } = filesOf(flags.output);
     if (flags.resume === undefined) await refuseUnfinished(checkpoint);

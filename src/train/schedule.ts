@@ -31,20 +31,27 @@ export function learningRates(options: ScheduleOptions): (step: number) => numbe
   const invalid = (what: string): SkeinError =>
     new SkeinError('invalid-argument', `The learning rate schedule: ${what}`);
   if (!(rate > 0 && Number.isFinite(rate))) throw invalid(`the rate must be above 0, received ${rate}`);
-  if (!(warmupSteps >= 0 && warmupSteps < Math.max(steps, 1))) {
-    throw invalid(`the warm-up must be shorter than the ${steps} steps, received ${warmupSteps}`);
-  }
-  if (milestones.some((share) => !(share > 0 && share < 1))) {
-    throw invalid(
-      `milestones must be shares of the training between 0 and 1, received ${milestones}; divide epochs by the number of all`,
-    );
-  }
+  const [warmupFault, milestonesFault] = [faultOfWarmup(warmupSteps, steps, 'steps'), faultOfMilestones(milestones)];
+  if (warmupFault !== undefined) throw invalid(`the warm-up ${warmupFault}`);
+  if (milestonesFault !== undefined) throw invalid(`milestones ${milestonesFault}`);
   if (kind === 'one-cycle') return (step) => rate * oneCycle(step, steps);
   return (step) => {
     if (step < warmupSteps) return (rate * (step + 1)) / (warmupSteps + 1);
     if (kind === 'step') return rate * gamma ** milestones.filter((share) => step >= Math.round(share * steps)).length;
     return kind === 'constant' ? rate : rate * cosine((step - warmupSteps) / Math.max(steps - warmupSteps, 1));
   };
+}
+
+/** What is wrong with a warm-up, as it is said behind its name. @param unit of both numbers: steps, or epochs */
+export function faultOfWarmup(warmup: number, all: number, unit: string): string | undefined {
+  if (warmup >= 0 && warmup < Math.max(all, 1)) return undefined;
+  return `must be shorter than the ${all} ${unit}, received ${warmup}`;
+}
+
+/** What is wrong with milestones, as it is said behind their name. */
+export function faultOfMilestones(milestones: readonly number[]): string | undefined {
+  if (milestones.every((share) => share > 0 && share < 1)) return undefined;
+  return `must be shares of the training between 0 and 1, received ${milestones}; divide epochs by the number of all`;
 }
 
 /** 1 to 0 along half a cosine (Loshchilov and Hutter 2017, equation 5, without restarts). */
