@@ -1,9 +1,10 @@
 /**
  * Both sides of the comparison of accuracies: `skein train` and bench/peers/pytorch_train.py, called with the same recipe.
- * Weights that are there are not trained again, and a training that was stopped goes on from its checkpoint.
+ * Training that was finished is not done again, and a training that was stopped goes on from its checkpoint.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readModel } from '../../src/onnx/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 import type { ParityOptions } from './parity-options.ts';
 
@@ -49,16 +50,19 @@ export function skeinTraining(options: ParityOptions, { name, model, epochs, rat
   return {
     name: `${name}, Skein, seed ${seed}`,
     weights,
-    run: (log) =>
-      unlessThere(weights, checkpoint, () =>
-        runProgram(
-          process.execPath,
-          [SKEIN, 'train', model, ...flags(words), ...recipe, ...(existsSync(checkpoint) ? ['--resume'] : [])],
-          log,
-        ),
-      ),
+    run: async (log) => {
+      if ((await epochsOf(weights)) >= epochs) return;
+      const resume = existsSync(checkpoint) ? ['--resume'] : [];
+      await runProgram(process.execPath, [SKEIN, 'train', model, ...flags(words), ...recipe, ...resume], log);
+    },
     accuracy: (images) => skeinAccuracy(weights, images),
   };
+}
+
+/** After how many epochs `skein train` wrote a model, as its metadata say; 0 for a file that is not there or says nothing. */
+export async function epochsOf(file: string): Promise<number> {
+  const model = await readModel(file).catch(() => undefined);
+  return Number(JSON.parse(model?.metadata.get('trained') ?? '{}').epoch ?? 0);
 }
 
 /** Fraction of 1. */
@@ -79,17 +83,13 @@ export function pytorchTraining(
   return {
     name: `${name}, PyTorch, seed ${seed}`,
     weights: output,
-    run: (log) =>
-      unlessThere(output, `${output}.checkpoint`, () =>
-        call('train', { data: join(data, 'train.tar'), val: join(data, 'val.tar'), epochs, rate, seed }, log),
-      ),
+    run: async (log) => {
+      // Its weights are written before the end, its checkpoint is deleted behind it.
+      if (existsSync(output) && !existsSync(`${output}.checkpoint`)) return;
+      await call('train', { data: join(data, 'train.tar'), val: join(data, 'val.tar'), epochs, rate, seed }, log);
+    },
     accuracy: async (images) => (JSON.parse(await call('evaluate', { data: images })) as { accuracy: number }).accuracy,
   };
-}
-
-/** Both sides write weights before the end, or delete their checkpoint after it. */
-async function unlessThere(weights: string, checkpoint: string, train: () => Promise<unknown>): Promise<void> {
-  if (!existsSync(weights) || existsSync(checkpoint)) await train();
 }
 
 function flags(words: Readonly<Record<string, string | number>>): string[] {
