@@ -62,15 +62,15 @@ export function pruningOrder(
   portions.sort((a, b) => a.priority - b.priority);
   const counts = new AxisCounts(groups);
   const gone = new Set<string>();
-  // A portion that would leave an axis empty, and those behind it that count on it, stay.
-  return portions.filter(({ units, branch }) => {
-    if (branch !== undefined) {
+  return portions
+    .filter(({ units, branch }) => {
+      // A portion that would leave an axis empty, such as one part of a Split, stays.
+      if (branch === undefined) return counts.remove(units);
       const first = !gone.has(branch);
       gone.add(branch);
       return first;
-    }
-    return counts.remove(units);
-  });
+    })
+    .map(({ units, branch }) => (branch === undefined ? { units } : { units, branch }));
 }
 
 function portionsOf(
