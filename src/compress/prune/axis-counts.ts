@@ -25,3 +25,12 @@ export class AxisCounts {
     return true;
   }
 }
+
+/**
+ * Those of the units, the first first, that can all go without emptying an axis: for units chosen by thresholds, which may
+ * well be all of a layer.
+ */
+export function leavingOne(groups: ChannelGroups, units: readonly number[]): number[] {
+  const counts = new AxisCounts(groups);
+  return units.filter((unit) => counts.remove([unit]));
+}

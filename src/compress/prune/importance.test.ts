@@ -6,7 +6,8 @@ import { GraphBuilder } from '../../ops/index.ts';
 import { channelGroups } from '../../transforms/index.ts';
 import { Meter } from '../meter.ts';
 import { activationStatistics } from './activation-importance.ts';
-import { normalizedByGroup, rankedBy, ranks } from './scores.ts';
+import { leavingOne } from './axis-counts.ts';
+import { normalizedByGroup, rankedBy, ranks, unitsWhere } from './scores.ts';
 import { taylorImportance } from './taylor-importance.ts';
 import { unitCosts } from './unit-costs.ts';
 import { l1Importance, l2Importance, scaleImportance } from './weight-importance.ts';
@@ -148,6 +149,18 @@ describe('scores', () => {
   it('ranks() gives equal ones their mean place', () => {
     expect([...ranks(Float64Array.of(5, 1, 5, Number.NaN, 9))]).toEqual([0.5, 0, 0.5, Number.NaN, 1]);
     expect([...rankedBy([Float64Array.of(1, 2, 3), Float64Array.of(9, 7, 8)])]).toEqual([0.5, 0.25, 0.75]);
+  });
+
+  it('unitsWhere() chooses by thresholds, and leavingOne() never all of a layer', () => {
+    const b = new GraphBuilder();
+    const maps = b.conv(b.conv(b.input('x', 'float32', [1, 3, 1, 1]), { out: 2, kernel: 1 }), { out: 3, kernel: 1 });
+    b.output('y', b.conv(maps, { out: 2, kernel: 1 }));
+    const groups = channelGroups(b.build());
+    const apoz = [0.8, 0.9, 0.75, 0.1, 0.74];
+    const mean = [0.001, 0.002, 0.5, 0.001, 0.003];
+    const dead = unitsWhere(groups, (unit) => (apoz[unit] ?? 0) > 0.73 && (mean[unit] ?? 0) < 0.01);
+    expect(dead).toEqual([0, 1, 4]);
+    expect(leavingOne(groups, dead)).toEqual([0, 4]);
   });
 
   it('normalizedByGroup() divides by the mean of the group', () => {

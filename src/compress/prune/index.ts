@@ -1,4 +1,5 @@
 export * from './activation-importance.ts';
+export * from './axis-counts.ts';
 export * from './prune-model.ts';
 export * from './prune-to-target.ts';
 export * from './pruning-order.ts';
