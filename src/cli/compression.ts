@@ -200,6 +200,12 @@ export function compressionCommand<Flags extends CompressionFlags>(
       const reference = taughtBy ?? { path, model, preprocessing };
       if (fresh && teacher === undefined)
         throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
+      if (model.graph.outputs[0]?.type?.dims?.[1] === 1) {
+        throw new SkeinError(
+          'unsupported',
+          `Cannot compress '${path}': it has one score for two classes, expected one for each; train it with two`,
+        );
+      }
       const heldOut = validation ?? training;
       if (validation === undefined) {
         output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
