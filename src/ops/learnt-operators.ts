@@ -46,7 +46,7 @@ export type Origin = 'constant' | 'input' | 'learnt';
 export type Origins = (value: string) => Origin;
 
 /**
- * An operator that Skein does not know, or that has graphs inside, may have learnt anything.
+ * An operator that Skein does not know, or that has graphs inside, may have learnt anything: its weights may be attributes.
  * @param around of the graph that this one stands in: what comes from there is taken for learnt unless it is constant
  */
 export function originsOf(graph: Graph, around?: Origins): Origins {
@@ -66,10 +66,11 @@ export function originsOf(graph: Graph, around?: Origins): Origins {
 
 function originOf(node: Node, of: Origins): Origin {
   if (subgraphsOf(node).length > 0) return 'learnt';
+  const isKnown = knownOpType(node) !== undefined;
   const inputs = new Set(node.inputs.filter((name) => name !== '').map(of));
   if (inputs.has('learnt')) return 'learnt';
   if (!inputs.has('input')) return 'constant';
-  return mayLearn(node) && inputs.has('constant') ? 'learnt' : 'input';
+  return !isKnown || (mayLearn(node) && inputs.has('constant')) ? 'learnt' : 'input';
 }
 
 /** Whether the constants of this operator are learnt, whatever they meet there. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { makeNode, Tensor } from '../graph/index.ts';
+
+import { makeNode, subgraph, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { trainableInitializers } from './trainable-initializers.ts';
 
@@ -47,6 +48,30 @@ describe('trainableInitializers()', () => {
     const y = b.op('Mystery', [x, b.parameter('theirs', [3], 0)], {}, { domain: 'own' });
     b.output('y', b.op('Add', [y, b.parameter('bias', [3, 1, 1], 0)]));
     expect(trainableInitializers(b.build().graph)).toEqual(['theirs', 'bias']);
+  });
+
+  it('takes what stands behind an operator that it does not know, whose weights may be attributes', () => {
+    const b = new GraphBuilder();
+    const y = b.op('Mystery', [b.input('x', 'float32', SHAPE)], {}, { domain: 'own' });
+    b.output('y', b.op('Add', [y, b.parameter('bias', [3, 1, 1], 0)]));
+    expect(trainableInitializers(b.build().graph)).toEqual(['bias']);
+  });
+
+  it('takes what a graph inside uses, as it is or turned outside', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 2]);
+    const condition = b.input('condition', 'bool', []);
+    const bias = b.parameter('bias', [2], 0);
+    const turned = b.op('Transpose', [b.parameter('kept', [2, 2], 1)], { perm: [1, 0] });
+    const nodes = [
+      makeNode({ opType: 'MatMul', inputs: [x, turned], outputs: ['product'] }),
+      makeNode({ opType: 'Add', inputs: ['product', bias], outputs: ['sum'] }),
+    ];
+    const empty = new GraphBuilder();
+    empty.output('sum', empty.input('unused', 'float32', [2, 2]));
+    const branch = subgraph({ ...empty.build().graph, inputs: [], nodes });
+    b.output('y', b.op('If', [condition], { then_branch: branch, else_branch: branch }, { shape: [2, 2] }));
+    expect(new Set(trainableInitializers(b.build().graph))).toEqual(new Set(['kept', 'bias']));
   });
 
   it('leaves out masks', () => {

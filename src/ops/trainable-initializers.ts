@@ -3,7 +3,7 @@
  * learnt operators, and what is added to or multiplied with what comes from these (a bias, a layer scale, a position's
  * embedding). What meets the network's input before all of them is preprocessing.
  */
-import { type Graph, type Node, subgraphsOf, type Tensor } from '../graph/index.ts';
+import { capturedBy, type Graph, type Node, subgraphsOf, type Tensor } from '../graph/index.ts';
 import type { DType } from '../tensor/index.ts';
 import { mayLearn, type Origins, originsOf } from './learnt-operators.ts';
 import { knownOpType, ruleOf } from './op-rules.ts';
@@ -65,6 +65,7 @@ const ARITHMETIC: ReadonlySet<OpType | undefined> = new Set(['Add', 'Div', 'Mul'
 function placesOf(graph: Graph, of: Origins): ReadonlyMap<string, Place> {
   const places = new Map<string, Place>(graph.outputs.map(({ name }) => [name, 'operand']));
   for (const node of graph.nodes.toReversed()) {
+    for (const inner of subgraphsOf(node)) for (const name of capturedBy(inner)) places.set(name, 'weight');
     for (const [i, name] of node.inputs.entries()) {
       const place = of(name) === 'constant' ? placeAt(node, i, places, of) : undefined;
       if (place !== undefined && places.get(name) !== 'weight') places.set(name, place);
