@@ -295,11 +295,10 @@ interface Origin {
 
 /** Writes the model with what it needs to be served, and how it came about: a list, since compressions follow each other. */
 async function save({ model, recipe = {}, write }: Compressed, { flags, path, name, labels, preprocessing }: Origin) {
+  const { withDescription } = await import('../data/index.ts');
   const { writeModel } = await import('../onnx/index.ts');
-  const metadata = new Map(model.metadata);
-  metadata.set('labels', JSON.stringify(labels));
-  metadata.set('mean', JSON.stringify(preprocessing.mean));
-  metadata.set('std', JSON.stringify(preprocessing.std));
+  const described = withDescription(model, { labels, preprocessing });
+  const metadata = new Map(described.metadata);
   const { epochs, seed, distill } = flags;
   const before = historyOf(metadata.get('compressed'));
   metadata.set(
@@ -309,7 +308,7 @@ async function save({ model, recipe = {}, write }: Compressed, { flags, path, na
       { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill }), ...recipe },
     ]),
   );
-  await writeModel({ ...model, metadata }, flags.output, write);
+  await writeModel({ ...described, metadata }, flags.output, write);
 }
 
 function historyOf(text: string | undefined): readonly unknown[] {

@@ -179,15 +179,12 @@ export class TrainRun {
   }
 
   async #saveModel(path: string, checkpoint: Checkpoint, keep: 'best' | 'last'): Promise<void> {
+    const { withDescription } = await import('../data/index.ts');
     const { writeModel } = await import('../onnx/index.ts');
     const { labels, preprocessing } = this.#source;
-    const model = this.#trainer.modelOf(checkpoint);
-    const metadata = new Map(model.metadata);
-    metadata.set('labels', JSON.stringify(labels));
-    metadata.set('mean', JSON.stringify(preprocessing.mean));
-    metadata.set('std', JSON.stringify(preprocessing.std));
-    metadata.set('trained', JSON.stringify({ ...this.#recipe(checkpoint), keep }));
-    await writing(path, () => writeModel({ ...model, metadata }, path));
+    const trained = { ...this.#recipe(checkpoint), keep };
+    const model = withDescription(this.#trainer.modelOf(checkpoint), { labels, preprocessing, trained });
+    await writing(path, () => writeModel(model, path));
   }
 
   /** How the weights came about. */

@@ -8,7 +8,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, SkeinError } from '../base/index.ts';
-import type { ImageShape } from '../data/index.ts';
+import { descriptionOf, type ImageShape } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
 import { MODEL_EXTENSIONS, readModel } from '../onnx/index.ts';
 import { formatShape } from '../tensor/index.ts';
@@ -90,7 +90,7 @@ async function openModelFile(file: string, overrides: SourceOverrides): Promise<
   const channels = shape[0];
   const sources: readonly [Origin, Description][] = [
     ['overrides', overrides],
-    ['metadata', metadataOf(model)],
+    ['metadata', descriptionOf(model)],
     ...(await describedAbove(file)).map((described): [Origin, Description] => ['models.json', described]),
   ];
   const labelled = sources.find(([, { labels }]) => labels !== undefined);
@@ -168,18 +168,6 @@ export function signatureOf(
 
 const numbers = z.array(z.number());
 const names = z.array(z.string());
-
-/** Other tools may use the same keys in other ways; what is no JSON array is not meant for Skein. */
-function metadataOf(model: Model): Description {
-  const read = <T>(key: string, schema: z.ZodType<T>): T | undefined => {
-    try {
-      return schema.parse(JSON.parse(model.metadata.get(key) ?? ''));
-    } catch {
-      return undefined;
-    }
-  };
-  return { labels: read('labels', names), mean: read('mean', numbers), std: read('std', numbers) };
-}
 
 const describedSchema = z.object({
   input: z.object({ mean: numbers.optional(), std: numbers.optional() }).optional(),
