@@ -69,6 +69,9 @@ describe('skein train', () => {
     // No terminal: no progress line.
     expect(trained.stderr).not.toContain('\r');
     expect(trained.stderr).toMatch(/\nepoch 1\/1: loss \d/);
+    expect(trained.stderr).toContain(
+      "mean 0.485,0.456,0.406 and std 0.229,0.224,0.225 (ImageNet's; --mean and --std say others), 1 epoch of 1 step at",
+    );
 
     const { metadata, graph } = await readModel(join(folder, 'made.onnx'));
     expect(metadata.get('labels')).toBe(JSON.stringify(SHAPES.split(',')));
@@ -270,7 +273,7 @@ describe('skein train', () => {
     );
     // A tenth of what fresh weights take.
     const finer = await skein('train', 'rate.onnx', ...QUICK, '-o', 'finer.onnx');
-    expect(finer.stderr).toMatch(/ steps at a rate up to 0\.01, /);
+    expect(finer.stderr).toMatch(/ of 1 step at a rate up to 0\.01, /);
     expect(JSON.parse((await readModel(join(folder, 'finer.onnx'))).metadata.get('trained') ?? '').rate).toBe(0.01);
   });
 
@@ -440,10 +443,32 @@ describe('skein train says in a line what is wrong', () => {
     ["Nesterov's of AdamW", ['lenet5', '--optimizer', 'adamw', '--no-nesterov'], 2, /--no-nesterov is of --optimizer/],
     ['a crop larger than the image', ['lenet5', '--augment', 'crop=33'], 2, /for crop .* from 0 to 32, .* received 33/],
     ['a hole larger than the image', ['lenet5', '--augment', 'cutout=40'], 2, /for cutout .* 0 to 32, .* received 40/],
-    ['means of other channels', ['lenet5', '--mean', '0.5'], 2, /mean: expected 3 numbers, received \[0\.5\]/],
+    [
+      'a mean without a deviation',
+      ['lenet5', '--mean', '0,0,0'],
+      2,
+      /--mean needs --std beside it, received --mean alone/,
+    ],
+    [
+      'a deviation without a mean',
+      ['lenet5', '--std', '1,1,1'],
+      2,
+      /--std needs --mean beside it, received --std alone/,
+    ],
+    [
+      'means of other channels',
+      ['lenet5', '--mean', '0.5', '--std', '1,1,1'],
+      2,
+      /mean: expected 3 numbers, received \[0\.5\]/,
+    ],
     ['deviations of 0', ['lenet5', '--std', '0,1,1'], 2, /--std .*Expected numbers above 0/],
-    ['means of other channels than a file has', ['two.onnx', '--mean', '0.5'], 1, /one input/],
-    ['means of other channels than a model has', ['weightless.onnx', '--mean', '0.5'], 2, /mean and std .* 3 numbers/],
+    ['means of other channels than a file has', ['two.onnx', '--mean', '0.5', '--std', '1'], 1, /one input/],
+    [
+      'means of other channels than a model has',
+      ['weightless.onnx', '--mean', '0.5', '--std', '1'],
+      2,
+      /mean and std .* 3 numbers/,
+    ],
     [
       'a best epoch of no held-out images',
       ['lenet5', '--keep', 'best', '--split', 'val'],

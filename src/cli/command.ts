@@ -166,11 +166,22 @@ export interface ModelOptions {
 /** What an .onnx file does not say of itself; a plan does. */
 export function withModelOptions(command: Command): Command {
   return withShape(
-    command
+    togetherOrNot(command, 'mean', 'std')
       .option('--labels <names>', 'class names in the order of the scores, separated by commas', list)
       .option('--mean <numbers>', 'of each channel, in 0 to 1, separated by commas', numberList)
       .option('--std <numbers>', 'of each channel, above 0, separated by commas', deviations),
   );
+}
+
+/** The one without the other would be mixed with what the file or a convention says. @param words of options, as in `opts()` */
+export function togetherOrNot(command: Command, ...words: readonly [string, string]): Command {
+  const [first, second] = words.map((word) => `--${word.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  return command.hook('preAction', () => {
+    const [hasFirst, hasSecond] = words.map((word) => command.getOptionValue(word) !== undefined);
+    if (hasFirst === hasSecond) return;
+    const [given, missing] = hasFirst ? [first, second] : [second, first];
+    throw new UsageError(`${given} needs ${missing} beside it, received ${given} alone`);
+  });
 }
 
 export function withShape(command: Command): Command {

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { SkeinError } from '../base/index.ts';
 import type { HintPair, Layer } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
-import { definedOnly, numberBetween, numberList, UsageError, wholeNumber } from './command.ts';
+import { definedOnly, numberBetween, numberList, togetherOrNot, UsageError, wholeNumber } from './command.ts';
 import {
   type Compressed,
   type CompressionContext,
@@ -28,7 +28,7 @@ interface DistillFlags extends CompressionFlags {
 }
 
 export function distillCommand(): Command {
-  const command = new Command('distill')
+  const command = togetherOrNot(new Command('distill'), 'teacherMean', 'teacherStd')
     .description('train a small model, the student, to answer as a trained one, its teacher')
     .requiredOption('--teacher <model>', 'the file of a model of the same classes')
     .option(

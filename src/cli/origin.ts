@@ -1,7 +1,7 @@
 /** Says where a model's mean, std and labels come from, alike in every command. */
 import type { Origin, Servable } from '../plan/index.ts';
 
-const SOURCES: { readonly [From in Origin]: string } = {
+export const SOURCES: { readonly [From in Origin]: string } = {
   plan: 'the plan',
   overrides: 'the options of the call',
   metadata: "the model's metadata",

@@ -41,3 +41,8 @@ function scaled(number: number, base: number, units: readonly string[]): string 
   }
   return `${unit === 0 ? Math.round(value) : value.toFixed(1)}${units[unit]}`;
 }
+
+/** '1 step', '12 steps'. */
+export function numberOf(amount: number, singular: string): string {
+  return `${amount} ${singular}${amount === 1 ? '' : 's'}`;
+}

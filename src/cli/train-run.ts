@@ -4,7 +4,7 @@ import { messageOf, SkeinError, writeError } from '../base/index.ts';
 import type { Checkpoint, EpochReport, Trainer, TrainerOptions } from '../train/index.ts';
 import { atChance, CHANCE_STEPS } from './at-chance.ts';
 import { CommandFailure, definedOnly, type Output } from './command.ts';
-import { percent } from './table.ts';
+import { numberOf, percent } from './table.ts';
 import type { TrainFlags } from './train-options.ts';
 import type { TrainSource } from './train-source.ts';
 
@@ -47,8 +47,12 @@ export class TrainRun {
     this.#keep = flags.keep ?? (options.validation === undefined ? 'last' : 'best');
   }
 
-  /** Loads the models, and what an earlier call left where that is asked for. */
-  async begin(name: string): Promise<void> {
+  /**
+   * Loads the models, and what an earlier call left where that is asked for.
+   * @param name what is trained, as the call has it
+   * @param normalizedBy where mean and std come from, for people
+   */
+  async begin(name: string, normalizedBy: string): Promise<void> {
     this.#name = name;
     const { resume, epochs } = this.#flags;
     const checkpoint = resume ? await this.#readCheckpoint() : undefined;
@@ -57,9 +61,11 @@ export class TrainRun {
     if (checkpoint === undefined) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const { epoch, batch } = this.#trainer.progress;
     const from = checkpoint === undefined ? '' : `, going on in epoch ${epoch + 1} at batch ${batch + 1}`;
-    const { size, source } = this.#options.training;
+    const { training, preprocessing, rate } = this.#options;
+    const { parameters, stepsPerEpoch, threads } = this.#trainer;
+    const { mean, std } = preprocessing;
     this.#output.note(
-      `${name}: ${this.#trainer.parameters} parameters to train on ${size} images of ${source}, ${epochs} epochs of ${this.#trainer.stepsPerEpoch} steps at a rate up to ${this.#options.rate}, ${this.#trainer.threads} threads${from}`,
+      `${name}: ${parameters} parameters to train on ${numberOf(training.size, 'image')} of ${training.source}, mean ${mean.join()} and std ${std.join()} (${normalizedBy}), ${numberOf(epochs, 'epoch')} of ${numberOf(stepsPerEpoch, 'step')} at a rate up to ${rate}, ${numberOf(threads, 'thread')}${from}`,
     );
   }
 

@@ -4,12 +4,14 @@ import { SkeinError } from '../base/index.ts';
 import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import { asUsage, definedOnly, type Output } from './command.ts';
-import { noteGuess } from './origin.ts';
+import { noteGuess, SOURCES } from './origin.ts';
 import type { TrainFlags } from './train-options.ts';
 
 /** What the call names, as far as it is known before there is any data. */
 export interface Subject {
   readonly preprocessing: Preprocessing;
+  /** Where mean and std come from, for people. */
+  readonly normalizedBy: string;
   /** The highest learning rate where the call says none. */
   readonly rate: number;
   /** @throws SkeinError 'invalid-argument' for data of other classes */
@@ -73,9 +75,12 @@ async function architecture(path: string, flags: SourceFlags, like?: Preprocessi
   const inputShape = (shape ?? like?.shape ?? [3, 32, 32]) as unknown as ImageShape;
   const usual = inputShape[0] === 3 ? IMAGENET : { mean: [0.5], std: [0.5] };
   const channels = like?.shape[0] === inputShape[0] ? like : usual;
+  const convention = inputShape[0] === 3 ? "ImageNet's" : 'the usual ones of grey images';
+  const untold = channels === usual ? `${convention}; --mean and --std say others` : "the teacher's";
   const preprocessing = { shape: inputShape, mean: mean ?? channels.mean, std: std ?? channels.std };
   return {
     preprocessing,
+    normalizedBy: mean === undefined ? untold : SOURCES.overrides,
     rate: optimizer === 'sgd' ? (named.family.rate ?? RATES.sgd) : RATES.adamw,
     with(data) {
       // The scores will be in the order of the data's classes, whatever they are called.
@@ -98,9 +103,10 @@ async function trainedModel(path: string, flags: SourceFlags, output: Output): P
   const open = () => openServable(path, words);
   const servable = await (Object.keys(words).length === 0 ? open() : asUsage(open));
   noteGuess(servable, output.warn);
-  const { plan, labelsFrom } = servable;
+  const { plan, labelsFrom, preprocessingFrom } = servable;
   return {
     preprocessing: plan.input,
+    normalizedBy: SOURCES[preprocessingFrom],
     rate: RATES[optimizer] / FINE_TUNING_DIVISOR,
     with(data) {
       if (labelsFrom !== 'convention') checkClasses(plan.labels, data);

@@ -36,7 +36,7 @@ export function trainCommand(): Command {
     try {
       await checkWritable(dirname(flags.output), missingBytes(flags, trainer.checkpointBytes, source.model));
       const run = new TrainRun(trainer, options, source, flags, output);
-      await run.begin(path);
+      await run.begin(path, subject.normalizedBy);
       await run.go();
       for (const data of new Set([training, validation])) {
         if (data !== undefined && data.skipped > 0) output.warn(skippedLine(data));

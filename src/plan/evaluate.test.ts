@@ -99,7 +99,9 @@ describe('recordPair() and calibrate()', () => {
   it('refuse models that take other images', async () => {
     const other = planOf(leaf('red.onnx'));
     const pair = recordPair(engine, { ...other, input: { ...other.input, mean: [1, 1, 1] } }, other, data);
-    await expect(pair).rejects.toThrow('they must have the same mean, received [1,1,1] and [0,0,0]');
+    await expect(pair).rejects.toThrow(
+      'they must have the same mean, received [1,1,1] and [0,0,0]: train one as the other, with --mean 0,0,0 --std 1,1,1 as',
+    );
   });
 });
 

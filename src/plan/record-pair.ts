@@ -81,20 +81,26 @@ export async function recordPair(
 }
 
 function checkAlike(small: Plan, big: Plan): void {
-  const refuse = (what: string, ofSmall: string, ofBig: string) =>
+  const refuse = (what: string, ofSmall: string, ofBig: string, advice: string) =>
     new SkeinError(
       'invalid-argument',
-      `Cannot pair '${small.name}' and '${big.name}': they must have the same ${what}, received ${ofSmall} and ${ofBig}`,
+      `Cannot pair '${small.name}' and '${big.name}': they must have the same ${what}, received ${ofSmall} and ${ofBig}: ${advice}`,
     );
+  const { shape, mean, std } = big.input;
+  const anew = {
+    shape: `train one for the other's size, --shape ${shape.join()} as '${big.name}' has`,
+    mean: `train one as the other, with --mean ${mean.join()} --std ${std.join()} as '${big.name}' has`,
+  };
   for (const key of ['shape', 'mean', 'std'] as const) {
     const [a, b] = [small.input[key], big.input[key]];
-    if (a.join() !== b.join()) throw refuse(key, formatShape(a), formatShape(b));
+    if (a.join() !== b.join()) throw refuse(key, formatShape(a), formatShape(b), anew[key === 'shape' ? key : 'mean']);
   }
   if (small.labels.join('\n') !== big.labels.join('\n')) {
     throw refuse(
       'labels',
       `${small.labels.length} (${small.labels[0]}, …)`,
       `${big.labels.length} (${big.labels[0]}, …)`,
+      'train both on the same classes, or name them alike with --labels',
     );
   }
 }
