@@ -87,6 +87,14 @@ describe('skein pair', () => {
     expect(JSON.parse(stdout).top1).toBeGreaterThanOrEqual(0.99);
   });
 
+  it('guesses nothing of the images where their split says that they are held out', async () => {
+    const models = ['small', 'big'].map((size) =>
+      fileURLToPath(new URL(`../../../models/shapes-${size}.onnx`, import.meta.url)),
+    );
+    const on = ['--data', 'shapes', '--limit', '500', '--max-drop', '0.05', '-o', 'shapes'];
+    expect((await skein('pair', ...models, ...on)).stderr).not.toContain('held-out');
+  });
+
   it('refuses options of bare models where there is none', async () => {
     const refused = await skein('pair', 'one.json', 'other.json', ...DATA, '-o', 'never');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: --mean is of bare models/) });

@@ -25,6 +25,13 @@ type Options = DataOptions &
   ModelOptions &
   OutputOptions & { output: string; maxDrop: number; name?: string };
 
+/** What the name of a split says of its images; other names say nothing. */
+const HELD_OUT: ReadonlyMap<string, boolean> = new Map([
+  ['train', false],
+  ['val', true],
+  ['test', true],
+]);
+
 const EXPLANATION = `
 Picked is the lowest threshold at which, with 80 % confidence, the cascade loses no more than --max-drop of the big
 model's accuracy, if no higher threshold surely loses more (with the same confidence). Where there is none, it is the
@@ -59,12 +66,8 @@ export function pairCommand(): Command {
       const recorded = await recordPair(engine, small, big, data, progress.update);
       progress.end();
       if (data.skipped > 0) output.warn(skippedLine(data));
-      const calibration = calibrate(recorded.record, { ...recorded, maxDrop });
-      if (data.split === 'train') {
-        output.warn(
-          'these are training images, on which models are too sure of themselves: calibrate on held-out ones',
-        );
-      }
+      const heldOut = HELD_OUT.get(data.split ?? '');
+      const calibration = calibrate(recorded.record, { ...recorded, maxDrop, ...definedOnly({ heldOut }) });
       for (const warning of calibration.warnings) output.warn(warning);
       const { picked } = calibration;
       const cascade = picked && cascadeOf(small, big, picked.threshold, options);

@@ -19,7 +19,8 @@
  * Confidence itself is not trusted: over-confident scores (Guo et al., "On calibration of modern neural networks", 2017)
  * only move the threshold. What the guard cannot see is calibration data that the models were trained on: there both are
  * right almost everywhere, and the small one looks as good as the big one. Networks are over-confident on unseen images
- * and not on those, which is what the warning goes by.
+ * and not on those, which is what the warning goes by where the data does not say what it is: a network that was trained
+ * for a short time on many images is less sure than it is right on unseen ones, too, so the numbers alone can mislead.
  */
 import { mean, SkeinError } from '../base/index.ts';
 import { percent } from './percent.ts';
@@ -37,6 +38,8 @@ export interface PairRecord {
 export interface CalibrationOptions {
   /** Accuracy that may be lost, as a fraction of 1; 0 unless told. */
   readonly maxDrop?: number;
+  /** Whether the data calls these images held out, or training images; guessed from the numbers where it says neither. */
+  readonly heldOut?: boolean;
   /** Milliseconds an image of each model, measured alike. */
   readonly smallMs: number;
   readonly bigMs: number;
@@ -118,9 +121,13 @@ export function calibrate(record: PairRecord, options: CalibrationOptions): Cali
       'no threshold keeps the accuracy with 80 % confidence, so this goes by the likeliest: calibrate on more images to be surer',
     );
   }
+  if (options.heldOut === false) {
+    warnings.push('these are training images, on which models are too sure of themselves: calibrate on held-out ones');
+  }
   const smallGap = mean(record.confidence) - smallAccuracy;
   const bigGap = mean(record.bigConfidence) - bigAccuracy;
-  if (smallGap < SEEN_GAP * (1 - smallAccuracy) && bigGap < SEEN_GAP * (1 - bigAccuracy)) {
+  const looksSeen = smallGap < SEEN_GAP * (1 - smallAccuracy) && bigGap < SEEN_GAP * (1 - bigAccuracy);
+  if (options.heldOut === undefined && looksSeen) {
     warnings.push(
       `both models are right as often as they are sure (${percent(smallAccuracy)} and ${percent(bigAccuracy)}), as networks are on images that they were trained on: unless these are other images, calibrate on held-out ones`,
     );
