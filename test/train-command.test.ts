@@ -131,6 +131,18 @@ describe('skein train', () => {
     expect(epochs.map((line) => JSON.parse(line).epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
+  it('says that nothing was begun at Ctrl-C before the first step', async () => {
+    const { metadata: _, ...bare } = await readModel(join(folder, 'whole.onnx'));
+    await writeModel({ ...bare, metadata: new Map() }, join(folder, 'bare.onnx'));
+    // The warning of the guess comes before anything is opened.
+    const call = ['train', 'bare.onnx', ...IMAGES, '--epochs', '1', '-o', 'unbegun.onnx'];
+    expect(await stopped('guessed', 'SIGINT', ...call)).toMatchObject({
+      code: 130,
+      stderr: expect.stringMatching(/\nerror: stopped before the first step: nothing was begun, nothing is saved\n$/),
+    });
+    expect((await readdir(folder)).filter((name) => name.startsWith('unbegun'))).toEqual([]);
+  });
+
   it('loses little where it is killed in the middle of an epoch', async () => {
     const words = ['train', 'lenet5', '--data', 'shapes', '--limit', '1000', '--epochs', '1', '--batch', '8'];
     const call = [...words, '--threads', '1', '--keep', 'last', '--checkpoint-every', '0'];

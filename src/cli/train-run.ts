@@ -58,7 +58,6 @@ export class TrainRun {
     const checkpoint = resume ? await this.#readCheckpoint() : undefined;
     await this.#trainer.open(checkpoint);
     this.#saved = checkpoint !== undefined;
-    if (checkpoint === undefined) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const { epoch, batch } = this.#trainer.progress;
     const from = checkpoint === undefined ? '' : `, going on in epoch ${epoch + 1} at batch ${batch + 1}`;
     const { training, preprocessing, rate } = this.#options;
@@ -103,6 +102,7 @@ export class TrainRun {
     const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
     process.on('SIGINT', interrupt);
     process.on('SIGTERM', interrupt);
+    if (!this.#saved) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const from = this.#trainer.progress.step;
     const progress = this.#output.progress('step', this.#trainer.steps, { exitOnInterrupt: false, from });
     try {

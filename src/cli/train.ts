@@ -6,6 +6,7 @@ import { checkWritable } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
+import { endsBeforeFirstStep } from './before-first-step.ts';
 import { definedOnly, refuseSameFile, skippedLine, UsageError, withAction } from './command.ts';
 import { checkWords } from './train-check.ts';
 import { type TrainFlags, trainWords } from './train-options.ts';
@@ -16,11 +17,12 @@ export function trainCommand(): Command {
   return withAction<TrainFlags>(trainWords(), async (output, [path = ''], flags) => {
     if (extname(flags.output) !== '.onnx')
       throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
+    const { checkpoint } = filesOf(flags.output);
+    const ready = endsBeforeFirstStep(flags.resume && checkpoint);
     const { openData } = await import('../data/index.ts');
     const { Trainer } = await import('../train/index.ts');
     await checkWords(flags);
     await refuseSameFile(path, flags.output);
-    const { checkpoint } = filesOf(flags.output);
     if (flags.resume === undefined) await refuseUnfinished(checkpoint);
     await checkWritable(dirname(flags.output));
     const subject = await openSubject(path, flags, output);
@@ -37,6 +39,7 @@ export function trainCommand(): Command {
       await checkWritable(dirname(flags.output), missingBytes(flags, trainer.checkpointBytes, source.model));
       const run = new TrainRun(trainer, options, source, flags, output);
       await run.begin(path, subject.normalizedBy);
+      ready();
       await run.go();
       for (const data of new Set([training, validation])) {
         if (data !== undefined && data.skipped > 0) output.warn(skippedLine(data));
