@@ -1,7 +1,7 @@
 /** A folder of images, `class/image` or `split/class/image`. Files are read when they are needed and not kept. */
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { asSkeinError, SkeinError } from '../base/index.ts';
 import { classTree, isHidden, isImagePath } from './class-tree.ts';
 import type { Source } from './source.ts';
@@ -9,8 +9,11 @@ import type { Source } from './source.ts';
 /** Deep enough for split/class/image under a folder or two; also ends links that lead in circles. */
 const MAX_DEPTH = 6;
 
-/** @throws {SkeinError} 'invalid-argument' where the folder is not laid out so */
-export async function folderSource(folder: string): Promise<Source> {
+/**
+ * @param preferredSplits of which an archive is named where there are only archives, the best first
+ * @throws {SkeinError} 'invalid-argument' where the folder is not laid out so
+ */
+export async function folderSource(folder: string, preferredSplits: readonly string[] = []): Promise<Source> {
   const subject = `Cannot read data '${folder}'`;
   const found: Found = { files: [], folders: [] };
   try {
@@ -19,7 +22,9 @@ export async function folderSource(folder: string): Promise<Source> {
     throw asSkeinError(error, 'invalid-argument', subject);
   }
   const images = found.files.filter(isImagePath).sort();
-  const archive = found.files.find((path) => /\.(tar|tgz|tar\.gz)$/i.test(path));
+  const archives = found.files.filter((path) => /\.(tar|tgz|tar\.gz)$/i.test(path)).sort();
+  const called = (split: string) => archives.find((path) => basename(path).toLowerCase().includes(split));
+  const archive = preferredSplits.map(called).find((path) => path !== undefined) ?? archives[0];
   if (images.length === 0 && archive !== undefined) {
     throw new SkeinError(
       'invalid-argument',

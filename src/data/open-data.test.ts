@@ -106,6 +106,15 @@ describe('a folder', () => {
     ]);
   });
 
+  it('that holds archives only is refused with the one that suits what the images are for', async () => {
+    for (const name of ['a-test', 'cats-train', 'val']) await write(`tars/${name}.tar`, Buffer.from('x'));
+    const advice = (...preferredSplits: string[]) => openData(join(folder, 'tars'), { preferredSplits });
+    await expect(advice('train')).rejects.toThrow("/tars/cats-train.tar'");
+    await expect(advice('test', 'val')).rejects.toThrow("/tars/a-test.tar'");
+    await expect(advice('holdout', 'val')).rejects.toThrow("/tars/val.tar'");
+    await expect(advice()).rejects.toThrow("/tars/a-test.tar'");
+  });
+
   it('that is laid out otherwise is refused in one line', async () => {
     await expect(open(folder)).rejects.toThrow(/expected images as class\/image or split\/class\/image, found none$/);
     const tar = await writeTar({ 'a/1.jpg': await grey(1) });

@@ -61,7 +61,7 @@ export async function openData(source: string, options: OpenOptions = {}): Promi
   });
 }
 
-async function findSource(source: string, { limit, seed = 0, threads }: OpenOptions): Promise<Source> {
+async function findSource(source: string, { limit, seed = 0, threads, preferredSplits }: OpenOptions): Promise<Source> {
   // Drawn images come in a fair order, so the first ones are as good a sample as any; and there are always more.
   if (isShapes(source)) {
     const draw = { seed, ...(limit !== undefined && { count: limit }), ...(threads !== undefined && { threads }) };
@@ -79,7 +79,11 @@ async function findSource(source: string, { limit, seed = 0, threads }: OpenOpti
   try {
     if (!stats.isDirectory()) return await tarSource(source);
     const files = await readdir(source);
-    return (await cifarSource(source, files)) ?? (await idxSource(source, files)) ?? (await folderSource(source));
+    return (
+      (await cifarSource(source, files)) ??
+      (await idxSource(source, files)) ??
+      (await folderSource(source, preferredSplits))
+    );
   } catch (error) {
     throw asSkeinError(error, 'invalid-argument', subject);
   }
