@@ -96,8 +96,13 @@ async function loadError(error: unknown, model: string | Uint8Array, device: Dev
   } catch {
     return ofModel;
   }
-  const why = `ONNX Runtime cannot use the device '${device}': ${messageOf(error)}; take the device cpu`;
+  const why = `ONNX Runtime cannot use the device '${device}': ${withoutPlace(messageOf(error))}; take the device cpu`;
   return new SkeinError('unsupported', why, { cause: error });
+}
+
+/** Checks inside ONNX Runtime put file, function and condition before what they have to say. */
+function withoutPlace(message: string): string {
+  return message.replace(/^\S+\.(cc|cpp|h):\d+ .* was false\. /, '');
 }
 
 /** How ONNX Runtime begins what it says of a node that failed; what it says of inputs comes before any node runs. */
