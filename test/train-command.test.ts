@@ -496,7 +496,7 @@ describe('skein train says in a line what is wrong', () => {
     ['a hue that is too far', ['lenet5', '--augment', 'hue=0.7'], 2, /jitter hue a number from 0 to 0\.5/],
     ['a place where no file can be', ['lenet5', '-o', '/proc/a.onnx'], 1, /Cannot write '\/proc': no file can be made/],
     ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 2, /--freeze: no initializer is called 'conv9\*'/],
-    ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 are frozen/],
+    ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 trainable initializers are frozen/],
     ['an unknown architecture', ['lenet6'], 2, /no architecture 'lenet6' \(did you mean 'lenet/],
     ['an old operator set', ['old.onnx'], 1, /must use operator set 13 or newer, received 11; export it anew/],
     ['two inputs', ['two.onnx'], 1, /must have one input/],
@@ -511,6 +511,19 @@ describe('skein train says in a line what is wrong', () => {
     expect(outcome).toMatchObject({ code, stdout: '' });
   });
 
+  it('and shifts small images by no more than fits, unless told', async () => {
+    const small = ['train', 'tiny.onnx', ...QUICK, '-o', 'tiny-made.onnx'];
+    const b = new GraphBuilder();
+    b.output('logits', b.linear(b.flatten(b.input('x', 'float32', ['batch', 3, 2, 2])), { out: 10 }));
+    await writeModel(b.build(), join(folder, 'tiny.onnx'));
+    const told = await skein(...small, '--augment', 'crop=4,flip');
+    expect(told).toMatchObject({ code: 2, stderr: expect.stringMatching(/for crop .* received 4/) });
+    const untold = await skein(...small);
+    expect(untold.code, untold.stderr).toBe(0);
+    const { metadata } = await readModel(join(folder, 'tiny-made.onnx'));
+    expect(JSON.parse(metadata.get('trained') ?? '').augment).toEqual({ crop: 1, flip: true });
+  });
+
   it('data without images', async () => {
     await mkdir(join(folder, 'empty', 'a'), { recursive: true });
     const { code, stderr } = await skein('train', 'lenet5', '--data', 'empty', '-o', 'never.onnx');
@@ -520,6 +533,33 @@ describe('skein train says in a line what is wrong', () => {
 });
 
 describe('skein gradient', () => {
+  it('says that an architecture is no file, and that a seed is of training', async () => {
+    const made = ['--loss', 'cross-entropy', '-o', 'never.onnx'];
+    expect(await skein('gradient', 'resnet20', ...made)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: <model> must be an \.onnx or \.skz file, received 'resnet20'/),
+    });
+    await writeSmallModel(join(folder, 'net.onnx'));
+    expect(await skein('gradient', 'net.onnx', ...made, '--seed', '1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: --seed is of --mode train, received --mode eval/),
+    });
+  });
+
+  it('takes the seed of dropout, whose masks follow from it', async () => {
+    const b = new GraphBuilder();
+    b.output('y', b.linear(b.dropout(b.flatten(b.input('x', 'float32', ['batch', 1, 16, 16])), 0.5), { out: 3 }));
+    await writeModel(b.build(), join(folder, 'dropping.onnx'));
+    const made = async (seed: string): Promise<Buffer> => {
+      const words = ['dropping.onnx', '--loss', 'mse', '--mode', 'train', '-o', 'dropped.onnx', '--seed', seed];
+      expect(await skein('gradient', ...words)).toMatchObject({ code: 0 });
+      return readFile(join(folder, 'dropped.onnx'));
+    };
+    const first = await made('1');
+    expect(await made('1')).toEqual(first);
+    expect(await made('2')).not.toEqual(first);
+  });
+
   it('writes a model that ONNX Runtime runs, its outputs named after the parameters', async () => {
     await writeSmallModel(join(folder, 'net.onnx'));
     const words = ['gradient', 'net.onnx', '--loss', 'cross-entropy', '--inputs', '-o', 'grad.onnx', '--json'];

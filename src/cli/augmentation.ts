@@ -1,10 +1,21 @@
 /** How images are varied, as the words of a call: `crop=4,flip,cutout=8,autoaugment,brightness=0.2`. */
 import { InvalidArgumentError } from 'commander';
-import type { Augmentation } from '../data/index.ts';
+import type { Augmentation, ImageShape } from '../data/index.ts';
 
 const JITTER = ['brightness', 'contrast', 'saturation', 'hue'] as const;
 const FLAGS = ['flip', 'autoaugment'] as const;
 const SIZES = ['crop', 'cutout'] as const;
+
+/** What is done unless told, and its words. */
+export const USUAL: Augmentation = { crop: 4, flip: true };
+export const USUAL_WORDS = 'crop=4,flip';
+
+/** What nobody asked for must fit images of any size: the usual shift, by half of the shorter side at most. */
+export function fittingAugmentation(augment: Augmentation, [, height, width]: ImageShape): Augmentation {
+  const { crop } = augment;
+  if (augment !== USUAL || crop === undefined) return augment;
+  return { ...augment, crop: Math.min(crop, Math.floor(Math.min(height, width) / 2)) };
+}
 
 /** @throws InvalidArgumentError that lists the words */
 export function readAugmentation(text: string): Augmentation {

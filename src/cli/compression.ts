@@ -10,7 +10,7 @@ import type { FineTuneOptions, Meter, Stages, Teacher } from '../compress/index.
 import type { Augmentation, Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { WriteOptions } from '../onnx/index.ts';
-import { readAugmentation } from './augmentation.ts';
+import { fittingAugmentation, readAugmentation, USUAL, USUAL_WORDS } from './augmentation.ts';
 import {
   CommandFailure,
   type DataOptions,
@@ -145,7 +145,7 @@ function withTraining(command: Command, rateWords: string, rate?: number): Comma
     .addOption(
       new Option('--augment <words>', 'crop=4,flip,cutout=8,autoaugment,brightness=0.2, … or none')
         .argParser(readAugmentation)
-        .default({ crop: 4, flip: true }, 'crop=4,flip'),
+        .default(USUAL, USUAL_WORDS),
     )
     .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
     .option(
@@ -196,7 +196,8 @@ export function compressionCommand<Flags extends CompressionFlags>(
         teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
       const source = await sourceOf(path, training, given, output, taughtBy?.preprocessing);
       const { model, labels, preprocessing, fresh } = source;
-      const flags = { ...given, rate: given.rate ?? (fresh ? RATES.fresh : RATES.trained) };
+      const augment = fittingAugmentation(given.augment, preprocessing.shape);
+      const flags = { ...given, augment, rate: given.rate ?? (fresh ? RATES.fresh : RATES.trained) };
       const reference = taughtBy ?? { path, model, preprocessing };
       if (fresh && teacher === undefined)
         throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);

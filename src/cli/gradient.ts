@@ -1,8 +1,9 @@
 /** `skein gradient`: the ONNX model that computes a model's loss and gradients. */
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Loss } from '../autodiff/index.ts';
 import { LOSSES } from './choices.ts';
-import { definedOnly, type OutputOptions, refuseSameFile, withAction } from './command.ts';
+import { definedOnly, type OutputOptions, refuseSameFile, UsageError, wholeNumber, withAction } from './command.ts';
 import { count } from './table.ts';
 
 interface Options extends OutputOptions {
@@ -11,6 +12,7 @@ interface Options extends OutputOptions {
   readonly output: string;
   readonly wrt?: string[];
   readonly inputs?: true;
+  readonly seed?: number;
 }
 
 export function gradientCommand(): Command {
@@ -33,20 +35,28 @@ export function gradientCommand(): Command {
       'initializers, * stands for any letters, separated by commas (default: all trainable)',
       names,
     )
-    .option('--inputs', "the gradients of the model's inputs, too");
+    .option('--inputs', "the gradients of the model's inputs, too")
+    .option('--seed <n>', 'of dropout, in --mode train (default: 0)', wholeNumber(0));
   return withAction<Options>(command, async (output, [path = ''], options) => {
     const { gradientModel, gradientOutput } = await import('../autodiff/index.ts');
-    const { readModel, writeModel } = await import('../onnx/index.ts');
+    const { isModelFile, readModel, writeModel } = await import('../onnx/index.ts');
     const { liftWeights } = await import('../ops/index.ts');
     const { matching } = await import('./name-patterns.ts');
+    const { loss, mode, inputs, wrt, seed } = options;
+    if (seed !== undefined && mode !== 'train')
+      throw new UsageError(`--seed is of --mode train, received --mode ${mode}`);
+    if (!isModelFile(path) && !existsSync(path)) {
+      throw new UsageError(
+        `<model> must be an .onnx or .skz file, received '${path}': skein train makes one of an architecture`,
+      );
+    }
     await refuseSameFile(path, options.output);
     const model = liftWeights(await readModel(path));
-    const { loss, mode, inputs, wrt } = options;
     const initializers = [...model.graph.initializers.keys()];
     const made = gradientModel(model, {
       loss,
       mode,
-      ...definedOnly({ inputs, wrt: wrt && matching('--wrt', wrt, initializers) }),
+      ...definedOnly({ inputs, seed, wrt: wrt && matching('--wrt', wrt, initializers) }),
     });
     await writeModel(made, options.output);
     const outputs = made.graph.outputs.map(({ name }) => name);

@@ -4,7 +4,7 @@ import type { Loss } from '../autodiff/index.ts';
 import type { Augmentation } from '../data/index.ts';
 import type { Device } from '../runtime/index.ts';
 import type { ScheduleKind } from '../train/index.ts';
-import { readAugmentation } from './augmentation.ts';
+import { readAugmentation, USUAL, USUAL_WORDS } from './augmentation.ts';
 import { LOSSES, SCHEDULES } from './choices.ts';
 import {
   type DataOptions,
@@ -109,7 +109,7 @@ export function trainWords(): Command {
         'crop=4,flip,cutout=8,autoaugment,brightness=0.2,contrast=…,saturation=…,hue=…, or none',
       )
         .argParser(readAugmentation)
-        .default({ crop: 4, flip: true }, 'crop=4,flip'),
+        .default(USUAL, USUAL_WORDS),
     )
     .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
     .addOption(

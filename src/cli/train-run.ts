@@ -206,14 +206,24 @@ export class TrainRun {
       momentum: _momentum,
       nesterov: _nesterov,
       labels: _labels,
+      // That of the options is what was done.
+      augment: _augment,
       mean: _mean,
       std: _std,
       ...words
     } = this.#flags;
-    const { training, rate, optimizer } = this.#options;
+    const { training, rate, optimizer, augmentation } = this.#options;
     const by = { by: 'skein train', model: this.#name, epoch, images: training.size };
     // With what stands for words that were not given.
-    return { ...by, ...words, rate, threads: this.#trainer.threads, ...optimizer, kind: undefined };
+    return {
+      ...by,
+      ...words,
+      augment: augmentation,
+      rate,
+      threads: this.#trainer.threads,
+      ...optimizer,
+      kind: undefined,
+    };
   }
 
   async #interrupted(): Promise<void> {

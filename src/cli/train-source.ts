@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { SkeinError } from '../base/index.ts';
 import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
+import { fittingAugmentation } from './augmentation.ts';
 import { asUsage, definedOnly, type Output } from './command.ts';
 import { noteGuess, SOURCES } from './origin.ts';
 import type { TrainFlags } from './train-options.ts';
@@ -63,7 +64,8 @@ export async function openSubject(
   const subject = isFile ? await trainedModel(path, flags, output) : await architecture(path, flags, like);
   await asUsage(() => {
     checkPreprocessing(subject.preprocessing);
-    checkAugmentation(flags.augment ?? {}, subject.preprocessing.shape);
+    const { shape } = subject.preprocessing;
+    checkAugmentation(fittingAugmentation(flags.augment ?? {}, shape), shape);
   });
   return subject;
 }

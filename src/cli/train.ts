@@ -6,6 +6,7 @@ import { checkWritable } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
+import { fittingAugmentation } from './augmentation.ts';
 import { endsBeforeFirstStep } from './before-first-step.ts';
 import { definedOnly, refuseSameFile, skippedLine, UsageError, withAction } from './command.ts';
 import { checkWords } from './train-check.ts';
@@ -106,7 +107,7 @@ async function trainerOptions(
     warmupEpochs: warmup,
     epochs: flags.epochs,
     batch: flags.batch,
-    augmentation: flags.augment,
+    augmentation: fittingAugmentation(flags.augment, preprocessing.shape),
     augmentThreads: flags.augmentThreads,
     device: flags.device,
     ...(flags.sampler === 'balanced' ? { sampler: balancedSampler(training.labels, seed) } : {}),

@@ -39,7 +39,7 @@ export function parameterLayout(graph: Graph, frozen: (name: string) => boolean 
     const why =
       floats.length === 0
         ? 'it has no float32 weights; take it from before it was quantised or converted'
-        : `all of its ${floats.length} are frozen`;
+        : `all of its ${floats.length} trainable initializers are frozen`;
     throw new SkeinError('invalid-argument', `Cannot train the model: ${why}`);
   }
   const others = trainable.filter((name) => !isFloat32(name) && !frozen(name));
