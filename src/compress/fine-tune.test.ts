@@ -66,7 +66,7 @@ it('refuses the checkpoint of another training', async () => {
   const checkpoint = join(folder, 'half');
   await fineTune(model, { ...options, seed: 1 }, { checkpoint });
   await expect(fineTune(model, options, { checkpoint })).rejects.toThrow(
-    'The checkpoint is of a run with another model',
+    'The checkpoint is of a run with seed 1, not 7: repeat',
   );
 });
 

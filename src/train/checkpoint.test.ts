@@ -20,10 +20,10 @@ const CHECKPOINT: Checkpoint = {
     images: 2176,
     loss: 1234.5678901234567,
     correct: 999,
-    best: { epoch: 2, accuracy: 0.75 },
+    best: { epoch: 2, accuracy: 0.75, loss: 0.5 },
   },
   epochs: 5,
-  settings: 'abc',
+  settings: { words: { rate: '0.1', 'optimizer.kind': 'sgd' }, digests: { step: 'abc' } },
   vectors: new Map([
     ['state.parameters', Float32Array.of(1.1, -0, Number.MIN_VALUE, 3e38, 2 ** -149)],
     ['state.empty', new Float32Array()],
@@ -37,10 +37,16 @@ describe('a checkpoint', () => {
     await writeCheckpoint(path, CHECKPOINT);
     const read = await readCheckpoint(path);
     expect(read.progress).toEqual(CHECKPOINT.progress);
-    expect(read).toMatchObject({ epochs: 5, settings: 'abc' });
+    expect(read).toMatchObject({ epochs: 5, settings: CHECKPOINT.settings });
     expect([...read.vectors.keys()]).toEqual([...CHECKPOINT.vectors.keys()]);
     for (const [name, vector] of CHECKPOINT.vectors) expect(read.vectors.get(name)).toEqual(vector);
     expect(Object.is(read.vectors.get('state.parameters')?.[1], -0)).toBe(true);
+  });
+
+  it('keeps a loss that is infinite', async () => {
+    const progress = { ...CHECKPOINT.progress, loss: Number.POSITIVE_INFINITY };
+    await writeCheckpoint(path, { ...CHECKPOINT, progress });
+    expect((await readCheckpoint(path)).progress).toEqual(progress);
   });
 
   it('that was cut off anywhere is refused', async () => {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
+import type { RunSettings } from './run-settings.ts';
 
 export interface Progress {
   /** Epochs that are done. */
@@ -19,27 +20,30 @@ export interface Progress {
   readonly images: number;
   readonly loss: number;
   readonly correct: number;
-  /** The best accuracy on the validation images so far, and after which epoch it was. */
-  readonly best?: { readonly epoch: number; readonly accuracy: number };
+  /** The best epoch so far by its accuracy on the validation images, of equal ones that of the lower loss. */
+  readonly best?: { readonly epoch: number; readonly accuracy: number; readonly loss: number };
 }
 
 export interface Checkpoint {
   readonly progress: Progress;
   /** How many the run was to have. */
   readonly epochs: number;
-  /** What the numbers depend on besides: see `fingerprint`. */
-  readonly settings: string;
+  /** What the numbers depend on besides. */
+  readonly settings: RunSettings;
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }
 
-const MAGIC = 'skein checkpoint 2\n';
+const MAGIC = 'skein checkpoint 3\n';
 const DIGEST_BYTES = 32;
 
 const WAY_OUT = 'put a whole copy in its place, or remove it and begin anew';
 
 export async function writeCheckpoint(path: string, { vectors, ...rest }: Checkpoint): Promise<void> {
   const sizes = [...vectors].map(([name, { length }]) => [name, length] as const);
-  const head = Buffer.from(`${MAGIC}${JSON.stringify({ ...rest, vectors: sizes })}\n`);
+  // The sum over an epoch may be infinite, for which JSON has no number.
+  const { loss } = rest.progress;
+  const progress = { ...rest.progress, loss: Number.isFinite(loss) ? loss : String(loss) };
+  const head = Buffer.from(`${MAGIC}${JSON.stringify({ ...rest, progress, vectors: sizes })}\n`);
   const bytes = [...vectors.values()].map(
     (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   );
@@ -91,12 +95,12 @@ const headSchema = z.object({
     batch: whole,
     step: whole,
     images: whole,
-    loss: z.number(),
+    loss: z.union([z.number(), z.enum(['Infinity', '-Infinity', 'NaN']).transform(Number)]),
     correct: z.number(),
-    best: z.object({ epoch: whole, accuracy: z.number() }).optional(),
+    best: z.object({ epoch: whole, accuracy: z.number(), loss: z.number() }).optional(),
   }),
   epochs: whole,
-  settings: z.string(),
+  settings: z.object({ words: z.record(z.string(), z.string()), digests: z.record(z.string(), z.string()) }),
   vectors: z.array(z.tuple([z.string(), whole])),
 });
 

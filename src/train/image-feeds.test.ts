@@ -62,7 +62,7 @@ describe('Trainer with values of each image', () => {
     const half = await trainSmall(images, more, undefined, 3);
     expect(vectorBytes(await trainSmall(images, more, half))).toEqual(vectorBytes(whole));
     await expect(trainSmall(images, told({ flip: true }, 1), half)).rejects.toThrow(
-      'The checkpoint is of a run with another model',
+      'The checkpoint is of a run with other values beside the images: repeat',
     );
   });
 

@@ -67,7 +67,10 @@ export interface EpochReport {
   readonly validation?: Score;
   readonly imagesPerSecond: number;
   readonly seconds: number;
-  /** Whether it did better on the validation images than each epoch before; true where there are none. */
+  /**
+   * Whether it did better on the validation images than each epoch before, by accuracy, and where that is equal by loss; true
+   * where there are none.
+   */
   readonly best: boolean;
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
 import { feed, runModel } from '../../test/run-onnx.ts';
 import { smallImages, smallNetwork, smallOptions, trainSmall, vectorBytes } from '../../test/small-training.ts';
-import { type Dataset, openData } from '../data/index.ts';
+import { type Dataset, openData, type Preprocessing } from '../data/index.ts';
 import { type Model, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
@@ -91,30 +91,58 @@ describe('Trainer', () => {
     expect(vectorBytes(await train({ ...more, seed: 8 }))).not.toEqual(vectorBytes(whole));
   });
 
-  it.each<[string, More]>([
-    ['rate', { rate: 0.06 }],
-    ['seed', { seed: 8 }],
-    ['model', { model: smallNetwork({ dropout: true }) }],
-    ['augmentation', { augmentation: { flip: true } }],
-    ['frozen layers', { frozen: (name) => name.startsWith('bn') }],
+  it.each<[string, More, string]>([
+    ['rate', { rate: 0.06 }, 'rate 0.05, not 0.06: repeat the call that made it, or begin anew'],
+    ['seed', { seed: 8 }, 'seed 7, not 8: repeat'],
+    [
+      'momentum and decay',
+      { optimizer: { kind: 'sgd', momentum: 0.8, weightDecay: 0 } },
+      'optimizer.weightDecay 0.001, not 0, optimizer.momentum unset, not 0.8: repeat',
+    ],
+    ['model', { model: smallNetwork({ dropout: true }) }, 'another network or another loss: repeat'],
+    ['augmentation', { augmentation: { flip: true } }, 'augmentation.flip unset, not true: repeat'],
+    // 6 · 3 · 3 · 3 of the convolution, 24 · 10 + 10 of the linear layer, 6 + 6 of batch normalisation.
+    ['frozen layers', { frozen: (name) => name.startsWith('bn') }, 'parameters 424, not 412: repeat'],
     // Sums in other orders come to other bits.
-    ['threads', { threads: 2 }],
-    ['device', { device: 'cuda' }],
-  ])('refuses the checkpoint of a run with other %s', async (_, more) => {
+    ['threads', { threads: 2 }, 'threads 1, not 2: go on with as many, --threads 1, or begin anew'],
+    ['device', { device: 'cuda' }, 'device cpu, not cuda: repeat'],
+  ])('refuses the checkpoint of a run with other %s, and names it', async (_, more, what) => {
     const half = await train({}, undefined, 3);
-    await expect(train(more, half)).rejects.toThrow(
-      'The checkpoint is of a run with another model, other data or other options',
+    await expect(train(more, half)).rejects.toThrow(`The checkpoint is of a run with ${what}`);
+  });
+
+  it('says that threads follow from the cores where nothing told them', async () => {
+    const half = await train({ threads: 7 }, undefined, 3);
+    const { threads: _, ...untold } = smallOptions(images);
+    const trainer = new Trainer(untold);
+    await expect(trainer.open(half)).rejects.toThrow(
+      /^The checkpoint is of a run with threads 7, not \d+, which unless told are as many as there are usable cores: go on with as many, --threads 7, or/,
     );
+    await trainer.close();
   });
 
   it('refuses the checkpoint of a run with other images, though they have the same name and number', async () => {
     const half = await train({ validation: images }, undefined, 3);
     const other = await openData('shapes', { limit: 50, split: 'train', seed: 1 });
-    const message = 'The checkpoint is of a run with another model, other data or other options';
-    await expect(train({ training: other, validation: images }, half)).rejects.toThrow(message);
-    await expect(train({ validation: other }, half)).rejects.toThrow(message);
-    await expect(train({}, half)).rejects.toThrow(message);
+    const fewer = await openData('shapes', { limit: 40, split: 'train' });
+    const message = 'The checkpoint is of a run with';
+    await expect(train({ training: other, validation: images }, half)).rejects.toThrow(
+      `${message} other training images: repeat`,
+    );
+    await expect(train({ training: fewer, validation: images }, half)).rejects.toThrow(
+      `${message} training.images 50, not 40: repeat`,
+    );
+    await expect(train({ validation: other }, half)).rejects.toThrow(`${message} other held-out images: repeat`);
+    await expect(train({}, half)).rejects.toThrow(`${message} validation.source shapes, not unset, `);
     await other.close();
+    await fewer.close();
+  });
+
+  it('refuses an option that it does not have, and says which was meant', () => {
+    const told = (more: object) => () => new Trainer({ ...smallOptions(images), ...more });
+    expect(told({ ema: 0.9 })).toThrow("The trainer has no option 'ema': did you mean 'emaDecay'?");
+    expect(told({ epoch: 3 })).toThrow("The trainer has no option 'epoch': did you mean 'epochs'?");
+    expect(told({ lr: 3 })).toThrow("The trainer has no option 'lr': expected one of model, training, ");
   });
 
   it('refuses the checkpoint of a run with another order of as many images', async () => {
@@ -124,7 +152,9 @@ describe('Trainer', () => {
     });
     const half = await train({ sampler: inOrder(0) }, undefined, 3);
     expect((await train({ sampler: inOrder(0) }, half)).progress.step).toBe(10);
-    await expect(train({ sampler: inOrder(1) }, half)).rejects.toThrow('The checkpoint is of a run with another model');
+    await expect(train({ sampler: inOrder(1) }, half)).rejects.toThrow(
+      'The checkpoint is of a run with another order of the images: repeat',
+    );
   });
 
   it('gives checkpoints inside an epoch, from which it goes on to the very same bits', async () => {
@@ -249,6 +279,98 @@ describe('Trainer', () => {
     expect(error.message).toMatch(
       /^The loss is (NaN|-?Infinity) at step \d+ of 10 with a learning rate of 1\.00e\+30: try/,
     );
+  });
+
+  describe('and held-out images', () => {
+    /** Scores that give each epoch the accuracy and loss wanted: the labels of the images are changed, or their numbers. */
+    const heldOut = (fill: (epoch: number) => number | undefined): Dataset => {
+      let epoch = 0;
+      return {
+        ...images,
+        source: 'held out',
+        split: undefined,
+        splits: [],
+        size: images.size,
+        classNames: images.classNames,
+        labels: images.labels,
+        skipped: 0,
+        skippedNames: [],
+        digest: () => images.digest(),
+        async *batches(pre: Preprocessing, size: number) {
+          const value = fill(++epoch);
+          for await (const batch of images.batches(pre, size)) {
+            if (value !== undefined) batch.data.fill(value);
+            yield batch;
+          }
+        },
+      } as unknown as Dataset;
+    };
+
+    it('stops where their loss is no number, which is never best, and goes on from the last good epoch', async () => {
+      // The second of three epochs comes to NaN once.
+      const trainer = new Trainer({
+        ...smallOptions(images),
+        epochs: 3,
+        validation: heldOut((epoch) => (epoch === 2 ? Number.NaN : undefined)),
+      });
+      await trainer.open();
+      const saved: Checkpoint[] = [];
+      const error = await trainer
+        .run({ onEpoch: async () => void saved.push(await trainer.checkpoint()) })
+        .catch((thrown) => thrown);
+      await trainer.close();
+      expect(error).toBeInstanceOf(DivergenceError);
+      // Step 10 of 15, the last of the epoch, has the rate of step 9 from 0: 0.05 (1 + cos(9/15 π)) / 2.
+      expect(error.message).toMatch(
+        /^The loss on the held-out images is NaN at step 10 of 15 with a learning rate of 0\.0173: try/,
+      );
+      expect(saved.map(({ progress: { epoch, best } }) => [epoch, best?.epoch])).toEqual([[1, 1]]);
+      const validation = heldOut(() => undefined);
+      const gone = await train({ epochs: 3, validation }, saved[0]);
+      expect(vectorBytes(gone)).toEqual(vectorBytes(await train({ epochs: 3, validation })));
+    });
+
+    it('takes the lower loss for the better one of epochs that are right as often', async () => {
+      // One image throughout, of which a network always says the same: one in ten classes is right.
+      const validation = heldOut(() => 0);
+      const trainer = new Trainer({ ...smallOptions(images), epochs: 6, validation });
+      const epochs: (readonly [loss: number, best: boolean])[] = [];
+      await trainer.open();
+      await trainer.run({
+        onEpoch: ({ validation: score, best }) => {
+          expect(score?.accuracy).toBeCloseTo(0.1, 6);
+          epochs.push([score?.loss ?? Number.NaN, best]);
+        },
+      });
+      const { best } = trainer.progress;
+      await trainer.close();
+      const losses = epochs.map(([loss]) => loss);
+      expect(new Set(losses).size).toBeGreaterThan(1);
+      expect(epochs.map(([, isBest]) => isBest)).toEqual(
+        losses.map((loss, i) => losses.slice(0, i).every((earlier) => loss < earlier)),
+      );
+      expect(best).toMatchObject({ epoch: losses.indexOf(Math.min(...losses)) + 1, loss: Math.min(...losses) });
+    });
+  });
+
+  it('goes on where the loss is infinite and the weights are not', async () => {
+    // The square of 1e20 is beyond float32, its derivative is not.
+    const b = new GraphBuilder({ seed: 3 });
+    const y = b.linear(b.flatten(b.input('input', 'float32', ['batch', 3, 8, 8])), { out: 10 });
+    b.output('scores', b.add(y, b.op('Constant', [], { value: Tensor.scalar('float32', 1e20) })));
+    const losses: number[] = [];
+    const trainer = new Trainer({
+      ...smallOptions(images),
+      model: b.build(),
+      loss: 'mse',
+      rate: 1e-30,
+    });
+    await trainer.open();
+    await trainer.run({ onStep: ({ score }) => void losses.push(score.loss) });
+    const { progress } = await trainer.checkpoint();
+    await trainer.close();
+    expect(losses).toContain(Number.POSITIVE_INFINITY);
+    expect(progress).toMatchObject({ epoch: 2, step: 10 });
   });
 
   it('gives no checkpoint of weights that are no numbers, though the loss of the last step was one', async () => {

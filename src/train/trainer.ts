@@ -23,9 +23,10 @@ import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
 import { buildEvaluationModel } from './evaluation-model.ts';
 import { classifierFeeds, Evaluator, scalarOf } from './evaluator.ts';
-import { fingerprint } from './fingerprint.ts';
 import { checkImageFeeds, imageFeedsOf } from './image-feeds.ts';
+import { checkKnownOptions } from './known-options.ts';
 import { CORRECT_OUTPUT } from './objective.ts';
+import { checkSettings, type RunSettings, runSettings } from './run-settings.ts';
 import { learningRates } from './schedule.ts';
 import { initialVectors, trainedModel } from './state-vectors.ts';
 import { buildStepModel, nextOf, type StepModel } from './step-model.ts';
@@ -47,13 +48,14 @@ export class Trainer {
   #stepping: StateModel | undefined;
   #evaluator: Evaluator | undefined;
   /** What a checkpoint must have been made with to be gone on from. */
-  #settings = '';
+  #settings: RunSettings = { words: {}, digests: {} };
   #progress = START;
   /** Of the epoch, or of what is left of it. */
   #began = { at: 0, images: 0 };
 
   /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
   constructor(given: TrainerOptions) {
+    checkKnownOptions(given);
     const options = { ...given, model: withDynamicBatch(liftWeights(given.model)) };
     this.#options = options;
     this.#input = inputOf(options.model);
@@ -104,7 +106,7 @@ export class Trainer {
    * @throws SkeinError 'invalid-argument' for a checkpoint of another run, or of more epochs than this one's
    */
   async open(checkpoint?: Checkpoint): Promise<void> {
-    this.#settings = await fingerprint(this.#options, this.#step, this.#sampler);
+    this.#settings = await runSettings(this.#options, this.#step, this.#sampler);
     if (checkpoint !== undefined) this.#checkCheckpoint(checkpoint);
     const { model, emaDecay } = this.#options;
     this.#stepping = await this.#engine.load(serializeModel(this.#step.model));
@@ -116,12 +118,7 @@ export class Trainer {
   }
 
   #checkCheckpoint({ settings, progress }: Checkpoint): void {
-    if (settings !== this.#settings) {
-      throw new SkeinError(
-        'invalid-argument',
-        'The checkpoint is of a run with another model, other data or other options: repeat the call that made it, or begin anew',
-      );
-    }
+    checkSettings(settings, this.#settings, this.#options.threads !== undefined);
     const begun = progress.epoch + (progress.batch > 0 ? 1 : 0);
     if (begun > this.#options.epochs) {
       throw new SkeinError(
@@ -134,7 +131,8 @@ export class Trainer {
   /**
    * Trains until the last epoch is done or the signal comes.
    * @returns whether it was the last epoch
-   * @throws DivergenceError naming step and rate where the loss is no number any more
+   * @throws DivergenceError naming step and rate where the loss is no number any more, or that of the held-out images is
+   * not finite: the epoch is not reported then
    */
   async run(hooks: RunHooks = {}): Promise<boolean> {
     const { epochs } = this.#options;
@@ -147,8 +145,11 @@ export class Trainer {
       const { epoch, step, images, loss, correct, best } = this.#progress;
       const training = { loss: loss / images, accuracy: correct / images, images };
       const validation = this.#options.validation && (await this.evaluate(this.#options.validation));
-      const isBest = validation !== undefined && validation.accuracy > (best?.accuracy ?? -1);
-      const now = isBest ? { epoch: epoch + 1, accuracy: validation.accuracy } : best;
+      // Weights may be finite and answer nothing: such an epoch is neither good nor to be gone on from.
+      if (validation !== undefined && !Number.isFinite(validation.loss))
+        throw this.#diverged(`The loss on the held-out images is ${validation.loss}`);
+      const isBest = validation !== undefined && isBetter(validation, best);
+      const now = isBest ? { epoch: epoch + 1, accuracy: validation.accuracy, loss: validation.loss } : best;
       this.#progress = { ...START, epoch: epoch + 1, step, ...(now === undefined ? {} : { best: now }) };
       await hooks.onEpoch?.({
         epoch: epoch + 1,
@@ -174,7 +175,8 @@ export class Trainer {
     const values = await this.#engine.get(this.#step.state.map(({ name }) => name));
     const vectors = new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
     // The loss of the last step says nothing of what that step itself made of the weights.
-    for (const vector of vectors.values()) if (!vector.every(Number.isFinite)) throw this.#diverged();
+    for (const vector of vectors.values())
+      if (!vector.every(Number.isFinite)) throw this.#diverged('The weights are no numbers any more');
     return { progress: this.#progress, epochs: this.#options.epochs, settings: this.#settings, vectors };
   }
 
@@ -183,10 +185,11 @@ export class Trainer {
     return trainedModel(this.#options.model, this.#step, vectors);
   }
 
-  #diverged(): DivergenceError {
+  /** By the step that was done last. */
+  #diverged(what: string): DivergenceError {
     const { step } = this.#progress;
     const at = { step, steps: this.steps, rate: this.#rates(Math.max(step - 1, 0)) };
-    return new DivergenceError('The weights are no numbers any more', at);
+    return new DivergenceError(what, at);
   }
 
   async close(): Promise<void> {
@@ -243,7 +246,8 @@ export class Trainer {
     const { outputs, buffers } = await this.#opened(this.#stepping).run(feeds, this.#keep);
     for (const buffer of buffers) this.#pool.recycle(buffer);
     const loss = scalarOf(outputs, 'loss');
-    if (!Number.isFinite(loss))
+    // An infinite one may come of one image, from weights and gradients that are finite.
+    if (Number.isNaN(loss))
       throw new DivergenceError(`The loss is ${loss}`, { step: step + 1, steps: this.steps, rate });
     const { progress } = this;
     this.#progress = {
@@ -264,6 +268,12 @@ export class Trainer {
     if (part === undefined) throw new SkeinError('internal', 'The trainer must be opened first');
     return part;
   }
+}
+
+/** Equal accuracies are common where images are few: the lower loss tells them apart. */
+function isBetter({ accuracy, loss }: Score, best: Progress['best']): boolean {
+  if (best === undefined || accuracy !== best.accuracy) return accuracy > (best?.accuracy ?? -1);
+  return loss < best.loss;
 }
 
 function inputOf({ graph }: Model): string {
