@@ -122,7 +122,10 @@ describe('skein train', () => {
       /\nerror: stopped in epoch \d+ after step \d+ of 70: repeat the call with --resume to go on from 'broken\.checkpoint'\n$/,
     );
     const other = await skein(...words, '--rate', '0.01', '-o', 'broken.onnx', '--resume');
-    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('error: The checkpoint is of a run with') });
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('error: The checkpoint is of a run with rate 0.02, not 0.01: repeat'),
+    });
     const resumed = await skein(...words, '-o', 'broken.onnx', '--resume');
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(resumed.stderr).toMatch(/, going on in epoch \d+ at batch \d+\n/);
@@ -193,6 +196,13 @@ describe('skein train', () => {
   it('says so where the model is not the best epoch so far', async () => {
     const words = ['train', 'lenet5', ...IMAGES, '--schedule', 'constant', '--threads', '1', '-o', 'switch.onnx'];
     expect((await skein(...words, '--epochs', '1', '--keep', 'last')).code).toBe(0);
+    // Of a checkpoint that is refused only that is said.
+    expect(await skein(...words, '--epochs', '2', '--resume', '--momentum', '0.8', '--limit', '50')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: The checkpoint is of a run with optimizer.momentum 0.9, not 0.8, training.images 100, not 50: repeat the call that made it, or begin anew\n',
+    });
     const { code, stderr } = await skein(...words, '--epochs', '2', '--resume');
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(
@@ -266,7 +276,7 @@ describe('skein train', () => {
     await writeFile(join(folder, 'colors', 'a', '3.png'), await image('#210000'));
     expect(await resume()).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('error: The checkpoint is of a run'),
+      stderr: expect.stringContaining('error: The checkpoint is of a run with other training images: repeat'),
     });
     await writeFile(join(folder, 'colors', 'a', '3.png'), await image('#200000'));
     expect((await resume()).code).toBe(0);
@@ -330,12 +340,25 @@ describe('skein train', () => {
     const failed = await skein('train', 'lenet5', ...IMAGES, '--epochs', '5', '--rate', '1e6', '-o', 'nan.onnx');
     expect(failed.code).toBe(1);
     expect(failed.stderr).toMatch(
-      /\nerror: The (loss is .*|weights are no numbers any more) at step \d of 5 with a learning rate of [\d.e+]+: try a lower one, a warm-up, or clipping; the last good checkpoint is 'nan\.checkpoint'\n$/,
+      /\nerror: The (loss .*is .*|weights are no numbers any more) at step \d of 5 with a learning rate of [\d.e+]+: try a lower one, a warm-up, or clipping; the last good checkpoint is 'nan\.checkpoint'\n$/,
     );
     for (const [name, tensor] of await initialized('nan.onnx')) {
       if (tensor.dtype === 'float32') expect(tensor.float32s().every(Number.isFinite), name).toBe(true);
     }
     expect((await readFile(join(folder, 'nan.checkpoint'))).length).toBeGreaterThan(2 * 62006 * 4);
+  });
+
+  it('calls no epoch good whose answers to the held-out images are no numbers', async () => {
+    const words = ['lenet5', '--data', 'shapes', '--limit', '512', '--epochs', '2', '--rate', '100', '--threads', '1'];
+    const { code, stderr } = await skein('train', ...words, '-o', 'diverged.onnx');
+    expect(code).toBe(1);
+    expect(stderr).not.toContain('(best)');
+    // The rate of the last of four steps, 3 from 0 of 8: 100 (1 + cos(3/8 π)) / 2.
+    expect(stderr).toMatch(
+      /\nerror: The loss on the held-out images is NaN at step 4 of 8 with a learning rate of 69\.1: try a lower one, [^;\n]*\n$/,
+    );
+    for (const name of ['diverged.onnx', 'diverged.checkpoint'])
+      expect(existsSync(join(folder, name)), name).toBe(false);
   });
 
   it('leaves what is frozen as it was to the bit', async () => {

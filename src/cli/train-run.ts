@@ -1,7 +1,7 @@
 /** One run of `skein train`: its files, and what it says. */
 import { appendFile, writeFile } from 'node:fs/promises';
 import { messageOf, SkeinError, writeError } from '../base/index.ts';
-import type { Checkpoint, EpochReport, Trainer, TrainerOptions } from '../train/index.ts';
+import type { Checkpoint, EpochReport, Score, Trainer, TrainerOptions } from '../train/index.ts';
 import { atChance, CHANCE_STEPS } from './at-chance.ts';
 import { CommandFailure, definedOnly, type Output } from './command.ts';
 import { numberOf, percent } from './table.ts';
@@ -55,8 +55,10 @@ export class TrainRun {
   async begin(name: string, normalizedBy: string): Promise<void> {
     this.#name = name;
     const { resume, epochs } = this.#flags;
-    const checkpoint = resume ? await this.#readCheckpoint() : undefined;
+    const { checkpoint, warnings = [] } = resume ? await this.#readCheckpoint() : {};
     await this.#trainer.open(checkpoint);
+    // Of a checkpoint that is refused nothing else is worth knowing.
+    for (const warning of warnings) this.#output.warn(warning);
     this.#saved = checkpoint !== undefined;
     const { epoch, batch } = this.#trainer.progress;
     const from = checkpoint === undefined ? '' : `, going on in epoch ${epoch + 1} at batch ${batch + 1}`;
@@ -68,21 +70,22 @@ export class TrainRun {
     );
   }
 
-  async #readCheckpoint(): Promise<Checkpoint> {
+  async #readCheckpoint(): Promise<{ checkpoint: Checkpoint; warnings: string[] }> {
     const { readCheckpoint } = await import('../train/index.ts');
     const { epochs, schedule } = this.#flags;
     const checkpoint = await readCheckpoint(this.#files.checkpoint);
+    const warnings: string[] = [];
     if (checkpoint.epochs !== epochs && schedule !== 'constant') {
-      this.#output.warn(
+      warnings.push(
         `the run was begun with ${checkpoint.epochs} epochs and now has ${epochs}: from here on the rates are those of --schedule ${schedule} over ${epochs}`,
       );
     }
     const { best, ...progress } = checkpoint.progress;
-    if (best === undefined || this.#keep === 'last' || (await this.#holdsBest())) return checkpoint;
-    this.#output.warn(
+    if (best === undefined || this.#keep === 'last' || (await this.#holdsBest())) return { checkpoint, warnings };
+    warnings.push(
       `'${this.#files.model}' does not hold the best epoch so far, ${best.epoch}: kept is the best from here on`,
     );
-    return { ...checkpoint, progress };
+    return { checkpoint: { ...checkpoint, progress }, warnings };
   }
 
   /** Whether the model is there and was written for being the best. */
@@ -109,7 +112,7 @@ export class TrainRun {
       const done = await this.#trainer.run({
         signal: stop.signal,
         onStep: ({ step, score, epoch, imagesPerSecond }) => {
-          const words = [`epoch ${epoch}`, `loss ${score.loss.toFixed(3)}`, percent(score.accuracy)];
+          const words = [`epoch ${epoch}`, `loss ${lossOf(score)}`, percent(score.accuracy)];
           progress.update(step, [...words, `${Math.round(imagesPerSecond)} images/s`].join(', '));
         },
         onEpoch: async (report) => {
@@ -149,12 +152,10 @@ export class TrainRun {
       appendFile(this.#files.log, `${JSON.stringify({ ...report, at: new Date().toISOString() })}\n`),
     );
     const held =
-      validation === undefined
-        ? ''
-        : `, held out: loss ${validation.loss.toFixed(3)} ${percent(validation.accuracy, 2)}`;
+      validation === undefined ? '' : `, held out: loss ${lossOf(validation)} ${percent(validation.accuracy, 2)}`;
     const best = report.best && validation !== undefined ? ' (best)' : '';
     this.#output.note(
-      `epoch ${epoch}/${epochs}: loss ${training.loss.toFixed(3)} ${percent(training.accuracy, 2)}${held}${best}, rate ${rate.toPrecision(3)}, ${Math.round(imagesPerSecond)} images/s, ${seconds.toFixed(1)} s`,
+      `epoch ${epoch}/${epochs}: loss ${lossOf(training)} ${percent(training.accuracy, 2)}${held}${best}, rate ${rate.toPrecision(3)}, ${Math.round(imagesPerSecond)} images/s, ${seconds.toFixed(1)} s`,
     );
     this.#judge(report);
   }
@@ -256,6 +257,11 @@ export class TrainRun {
       return lines.join('\n');
     });
   }
+}
+
+/** Three places, and no more digits than tell something of one that is far off. */
+function lossOf({ loss }: Score): string {
+  return Math.abs(loss) < 1e6 ? loss.toFixed(3) : loss.toPrecision(4);
 }
 
 /** A full disk says so in a line. */
