@@ -50,3 +50,14 @@ it('writePending() shows nothing under the name before commit()', async () => {
   await pending.discard();
   expect(await readdir(folder)).toEqual([]);
 });
+
+it('writeFileAtomically() takes away what killed writers of the same file left, and nothing else', async () => {
+  const [dead, alive] = ['999999999', process.pid];
+  for (const name of [`file.${dead}-01234567.tmp`, `file.${alive}-01234567.tmp`, `other.${dead}-01234567.tmp`]) {
+    await writeFile(join(folder, name), 'half');
+  }
+  await writeFileAtomically(join(folder, 'file'), [Buffer.from('x')]);
+  expect((await readdir(folder)).sort()).toEqual(
+    ['file', `file.${alive}-01234567.tmp`, `other.${dead}-01234567.tmp`].sort(),
+  );
+});

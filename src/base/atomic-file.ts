@@ -4,8 +4,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { refuseSpecialFile } from './output-file.ts';
+import { isRunning } from './run-lock.ts';
 import { writeError } from './writable-folder.ts';
 
 /** One `write` call takes no more than 2^31 − 1 bytes on Linux. */
@@ -21,14 +23,16 @@ export interface PendingFile {
 
 /**
  * Writes the chunks beside `path` and flushes them. What fails leaves nothing behind.
- * @throws SkeinError that says what to do where the system refuses
+ * @throws SkeinError 'invalid-argument' where a folder, device, pipe or socket is there; that says what to do where the system refuses
  */
 export async function writePending(path: string, chunks: Iterable<Uint8Array>): Promise<PendingFile> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`;
   const discard = () => rm(temporary, { force: true });
   const refuse = (error: unknown): never => {
     throw writeError(path, error);
   };
+  await refuseSpecialFile(path);
+  await removeStale(path);
   const file = await open(temporary, 'wx').catch(refuse);
   try {
     for (const chunk of chunks) await writeAll(file, chunk);
@@ -41,6 +45,7 @@ export async function writePending(path: string, chunks: Iterable<Uint8Array>): 
   }
   const commit = async (): Promise<void> => {
     try {
+      await refuseSpecialFile(path);
       await rename(temporary, path);
     } catch (error) {
       await discard();
@@ -55,6 +60,15 @@ export async function writePending(path: string, chunks: Iterable<Uint8Array>): 
 export async function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const pending = await writePending(path, chunks);
   await pending.commit();
+}
+
+/** Takes away what killed writers of the file left: their process is in the name. */
+async function removeStale(path: string): Promise<void> {
+  const name = `${basename(path)}.`;
+  for (const each of await readdir(dirname(path)).catch(() => [])) {
+    const writer = each.startsWith(name) ? /^(\d+)-[0-9a-f]{8}\.tmp$/.exec(each.slice(name.length)) : null;
+    if (writer !== null && !isRunning(Number(writer[1]))) await rm(join(dirname(path), each), { force: true });
+  }
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {

@@ -58,9 +58,10 @@ export async function makeFolder(path: string): Promise<string[]> {
 /**
  * Tries whether files of so many bytes together can be written into the folder, which may not be there yet; leaves nothing
  * behind.
+ * @param name what errors call the place
  * @throws SkeinError that says what is in the way
  */
-export async function checkWritable(path: string, sizeBytes = 0): Promise<void> {
+export async function checkWritable(path: string, sizeBytes = 0, name = path): Promise<void> {
   const folder = resolve(path);
   const made = await makeFolder(folder);
   const probe = join(folder, `.${randomUUID().slice(0, 8)}.tmp`);
@@ -71,13 +72,13 @@ export async function checkWritable(path: string, sizeBytes = 0): Promise<void> 
       const mebibytes = (size: number) => `${(size / 2 ** 20).toFixed(1)} MiB`;
       throw new SkeinError(
         'unavailable',
-        `Cannot write '${path}': ${mebibytes(sizeBytes)} are needed, ${mebibytes(bavail * bsize)} are free: free some space or choose another place`,
+        `Cannot write '${name}': ${mebibytes(sizeBytes)} are needed, ${mebibytes(bavail * bsize)} are free: free some space or choose another place`,
       );
     }
   } catch (error) {
     // The folder is there; /proc says this of every file.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw nothingThere('no file', path, error);
-    throw writeError(path, error);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw nothingThere('no file', name, error);
+    throw writeError(name, error);
   } finally {
     await rm(probe, { force: true }).catch(() => {});
     await removeFolders(made);

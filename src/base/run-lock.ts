@@ -1,0 +1,129 @@
+/**
+ * Keeps two runs from writing the same files: a file beside them holds the number of the process that has them. What a
+ * killed process left is taken over. Processes of other machines and containers are not seen.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { SkeinError } from './errors.ts';
+import { writeError } from './writable-folder.ts';
+
+export interface RunLock {
+  release(): void;
+}
+
+/** Between a lock's making and its content. */
+const MOMENT_MS = 200;
+const ATTEMPTS = 5;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Takes `<output>.lock` until it is released or the process ends, by a signal, too.
+ * @throws SkeinError 'unavailable' naming the process that has it
+ */
+export async function lockOutput(output: string): Promise<RunLock> {
+  const path = `${output}.lock`;
+  const mine = holderOf(process.pid);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await made(path, mine)) return held(path, mine);
+    const holder = await contentOf(path);
+    if (holder !== undefined && isHeld(holder, mine)) {
+      throw new SkeinError(
+        'unavailable',
+        `Cannot write '${output}': another run, process ${Number.parseInt(holder, 10)}, is writing it: wait for its end or choose another name`,
+      );
+    }
+    if (holder !== undefined) await takeAway(path, holder);
+  }
+  throw new SkeinError('unavailable', `Cannot write '${output}': other runs keep taking '${path}'`);
+}
+
+/** Whether there is a process of that number. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Of somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Number and, where the system tells it, start of a process: numbers are given again. */
+function holderOf(pid: number): string {
+  return `${pid} ${startOf(pid)}`.trim();
+}
+
+/** In clock ticks since the machine's start; the 22nd field, counted behind the name, which may hold anything. */
+function startOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+function isHeld(holder: string, mine: string): boolean {
+  const [pid = '', start = ''] = holder.split(' ');
+  if (!/^\d+$/.test(pid) || !isRunning(Number(pid))) return false;
+  return holder === mine || start === '' || start === startOf(Number(pid));
+}
+
+async function made(path: string, content: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx');
+    await file.writeFile(content);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw writeError(path, error);
+  }
+}
+
+/** Undefined where it is gone; '' where nobody has written it for a moment. */
+async function contentOf(path: string): Promise<string | undefined> {
+  const read = () =>
+    readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw writeError(path, error);
+    });
+  const content = await read();
+  if (content !== '') return content;
+  await setTimeout(MOMENT_MS);
+  return read();
+}
+
+/** By a rename, which only one of several succeeds in: what was taken by then is not taken from under its new holder. */
+async function takeAway(path: string, holder: string): Promise<void> {
+  const aside = `${path}.${process.pid}.tmp`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return;
+  }
+  if ((await contentOf(aside)) === holder) await rm(aside, { force: true });
+  else await rename(aside, path);
+}
+
+function held(path: string, mine: string): RunLock {
+  const release = (): void => {
+    process.off('exit', release);
+    for (const signal of SIGNALS) process.off(signal, end);
+    try {
+      if (readFileSync(path, 'latin1') === mine) rmSync(path, { force: true });
+    } catch {
+      return;
+    }
+  };
+  // Where the command has no word of its own for the signal, the process ends as it would have.
+  const end = (signal: NodeJS.Signals): void => {
+    if (process.listenerCount(signal) > 1) return;
+    release();
+    process.kill(process.pid, signal);
+  };
+  process.on('exit', release);
+  for (const signal of SIGNALS) process.on(signal, end);
+  return { release };
+}
