@@ -517,7 +517,12 @@ describe('skein train says in a line what is wrong', () => {
       /cannot use the device 'cuda': .*; take the device cpu/,
     ],
     ['a hue that is too far', ['lenet5', '--augment', 'hue=0.7'], 2, /jitter hue a number from 0 to 0\.5/],
-    ['a place where no file can be', ['lenet5', '-o', '/proc/a.onnx'], 1, /Cannot write '\/proc': no file can be made/],
+    [
+      'a place where no file can be',
+      ['lenet5', '-o', '/proc/a.onnx'],
+      1,
+      /Cannot write '\/proc\/a.onnx': no file can be made/,
+    ],
     ['an unknown layer to freeze', ['lenet5', '--freeze', 'conv9*'], 2, /--freeze: no initializer is called 'conv9\*'/],
     ['everything frozen', ['lenet5', '--freeze', '*'], 1, /all of its 10 trainable initializers are frozen/],
     ['an unknown architecture', ['lenet6'], 2, /no architecture 'lenet6' \(did you mean 'lenet/],

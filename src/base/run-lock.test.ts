@@ -83,3 +83,13 @@ it('lockOutput() goes to one of several that find what a killed process left', a
   );
   expect(outcomes.sort()).toEqual(['held', 'refused', 'refused', 'refused']);
 });
+
+it('lockOutput() makes the folder, and removes it where nothing was written', async () => {
+  const inside = join(folder, 'a', 'b', 'out.onnx');
+  (await lockOutput(inside)).release();
+  expect(await readdir(folder)).toEqual([]);
+  const lock = await lockOutput(inside);
+  await writeFile(inside, 'x');
+  lock.release();
+  expect(await readdir(join(folder, 'a', 'b'))).toEqual(['out.onnx']);
+});

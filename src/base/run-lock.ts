@@ -2,11 +2,12 @@
  * Keeps two runs from writing the same files: a file beside them holds the number of the process that has them. What a
  * killed process left is taken over. Processes of other machines and containers are not seen.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SkeinError } from './errors.ts';
-import { writeError } from './writable-folder.ts';
+import { makeFolder, writeError } from './writable-folder.ts';
 
 export interface RunLock {
   release(): void;
@@ -18,14 +19,16 @@ const ATTEMPTS = 5;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Takes `<output>.lock` until it is released or the process ends, by a signal, too.
+ * Takes `<output>.lock` until it is released or the process ends, by a signal, too. A folder that is not there is made, and
+ * removed again where it stays empty.
  * @throws SkeinError 'unavailable' naming the process that has it
  */
 export async function lockOutput(output: string): Promise<RunLock> {
   const path = `${output}.lock`;
   const mine = holderOf(process.pid);
+  const folders = await makeFolder(dirname(output));
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (await made(path, mine)) return held(path, mine);
+    if (await made(path, mine)) return held(path, mine, folders);
     const holder = await contentOf(path);
     if (holder !== undefined && isHeld(holder, mine)) {
       throw new SkeinError(
@@ -78,7 +81,7 @@ async function made(path: string, content: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw writeError(path, error);
+    throw writeError(path.slice(0, -'.lock'.length), error);
   }
 }
 
@@ -107,12 +110,14 @@ async function takeAway(path: string, holder: string): Promise<void> {
   else await rename(aside, path);
 }
 
-function held(path: string, mine: string): RunLock {
+function held(path: string, mine: string, folders: readonly string[]): RunLock {
   const release = (): void => {
     process.off('exit', release);
     for (const signal of SIGNALS) process.off(signal, end);
     try {
       if (readFileSync(path, 'latin1') === mine) rmSync(path, { force: true });
+      // Those that nothing was written into.
+      for (const folder of folders.toReversed()) rmdirSync(folder);
     } catch {
       return;
     }

@@ -1,6 +1,6 @@
 /** Ctrl-C while a training is made ready, when there is nothing yet to finish or to save: a line says so, and it ends. */
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Listens from now on.

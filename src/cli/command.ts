@@ -207,11 +207,30 @@ export function readText(file: string): Promise<string> {
   });
 }
 
-/** What a command makes of a file must not take that file's place. @throws UsageError */
-export async function refuseSameFile(input: string, output: string): Promise<void> {
-  const places = await Promise.all([input, output].map((file) => realpath(file).catch(() => undefined)));
-  if (places[0] !== undefined && places[0] === places[1]) {
-    throw new UsageError(`--output must be another file than the model, received '${output}' for both`);
+/**
+ * What a command makes of a file must not take that file's place, nor that of the weights which a model has beside it.
+ * @param input a file, or no file at all
+ * @param outputs all that is written, whether it is there yet or not
+ * @param what the input is
+ * @throws UsageError
+ */
+export async function refuseSameFile(input: string, outputs: readonly string[], what = 'the model'): Promise<void> {
+  const place = (file: string) => realpath(file).catch(() => undefined);
+  const from = await place(input);
+  if (from === undefined) return;
+  const taken = new Map<string, string>();
+  for (const output of outputs) {
+    const to = await place(output);
+    if (to === from) throw new UsageError(`--output must be another file than ${what}, received '${output}' for both`);
+    if (to !== undefined) taken.set(to, output);
+  }
+  const { dataFilesOf, isModelFile } = await import('../onnx/index.ts');
+  if (taken.size === 0 || !isModelFile(input)) return;
+  // What cannot be read is said by what reads it in earnest.
+  for (const file of await dataFilesOf(input).catch(() => [])) {
+    const output = taken.get(file);
+    if (output !== undefined)
+      throw new UsageError(`--output must be another file than those of '${input}', received '${output}'`);
   }
 }
 
@@ -230,11 +249,14 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   };
 }
 
+/** Digits as people write them; `Number` takes blanks and other bases, too. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** Reads an option that is a number from `least` to `most`. */
 export function numberBetween(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most)) {
+    if (!DECIMAL.test(text) || !(value >= least && value <= most)) {
       throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
     }
     return value;
@@ -248,7 +270,8 @@ function list(text: string): string[] {
 export function numberList(text: string): number[] {
   return list(text).map((part) => {
     const value = Number(part);
-    if (part === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected numbers separated by commas.');
+    if (!DECIMAL.test(part) || !Number.isFinite(value))
+      throw new InvalidArgumentError('Expected numbers separated by commas.');
     return value;
   });
 }

@@ -3,9 +3,9 @@
  * that an interrupted call finds again, and at the end both models side by side, measured.
  */
 import { existsSync } from 'node:fs';
-import { dirname, extname } from 'node:path';
+import { extname } from 'node:path';
 import { type Command, Option } from 'commander';
-import { checkWritable, SkeinError } from '../base/index.ts';
+import { checkOutputs, lockOutput, SkeinError } from '../base/index.ts';
 import type { FineTuneOptions, Meter, Stages, Teacher } from '../compress/index.ts';
 import type { Augmentation, Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
@@ -30,6 +30,7 @@ import {
 } from './command.ts';
 import { type Comparison, describeComparison, measureBoth } from './comparison.ts';
 import { fineTuner } from './fine-tuner.ts';
+import { interruption } from './interruption.ts';
 import { openValidation, sourceOf } from './train-source.ts';
 
 export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptions {
@@ -141,7 +142,7 @@ function withTraining(command: Command, rateWords: string, rate?: number): Comma
     .option('--val <source>', "held-out images to choose and measure by (default: the split 'val' of --data)")
     .option('--batch <n>', 'images in a step of training', wholeNumber(1), 128)
     .option('--rate <n>', rateWords, numberBetween(1e-12, 1e6), rate)
-    .option('--weight-decay <n>', 'of weights, not of norms and biases', numberBetween(0, Number.MAX_VALUE), 5e-4)
+    .option('--weight-decay <n>', 'of weights, not of norms and biases', numberBetween(0, 1e6), 5e-4)
     .addOption(
       new Option('--augment <words>', 'crop=4,flip,cutout=8,autoaugment,brightness=0.2, … or none')
         .argParser(readAugmentation)
@@ -168,19 +169,11 @@ export function compressionCommand<Flags extends CompressionFlags>(
   suffixes: readonly string[] = ['.onnx'],
   teacher?: TeacherWords<Flags>,
 ): Command {
-  return withAction<Flags>(command, async (output, [path = ''], given) => {
-    teacher?.check(given);
-    const suffix = extname(given.output);
-    if (!suffixes.includes(suffix)) {
-      throw new UsageError(`--output must end in ${suffixes.join(' or ')}, received '${given.output}'`);
-    }
-    await refuseSameFile(path, given.output);
-    if (teacher !== undefined) await refuseSameFile(teacher.path(given), given.output);
+  const run = async (output: Output, path: string, given: Flags, suffix: string): Promise<void> => {
     const folder = `${given.output.slice(0, -suffix.length)}.steps`;
     if (given.resume === undefined && existsSync(folder)) {
       throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
     }
-    await checkWritable(dirname(given.output));
     const { openData } = await import('../data/index.ts');
     const { Meter, Stages } = await import('../compress/index.ts');
     const { split, limit, seed, data } = given;
@@ -188,9 +181,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
     const validation = await openValidation(given, training);
     const meter = new Meter();
     const stages = new Stages(folder);
-    const stop = new AbortController();
-    const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupt);
+    const stop = interruption();
     try {
       const taughtBy =
         teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
@@ -246,10 +237,30 @@ export function compressionCommand<Flags extends CompressionFlags>(
       if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
       throw new CommandFailure(`${error.message}: repeat the call with --resume to go on from '${folder}'`);
     } finally {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupt);
+      stop.end();
       await meter.close();
       await training.close();
       await validation?.close();
+    }
+  };
+  return withAction<Flags>(command, async (output, [path = ''], given) => {
+    teacher?.check(given);
+    const suffix = extname(given.output);
+    if (!suffixes.includes(suffix)) {
+      throw new UsageError(`--output must end in ${suffixes.join(' or ')}, received '${given.output}'`);
+    }
+    const outputs = [given.output] as const;
+    await refuseSameFile(path, outputs);
+    if (teacher !== undefined) await refuseSameFile(teacher.path(given), outputs);
+    await refuseSameFile(given.data, outputs, '--data');
+    if (given.val !== undefined) await refuseSameFile(given.val, outputs, '--val');
+    await checkOutputs(outputs);
+    // Before what is unfinished is looked for: it may be another run's, under way.
+    const lock = await lockOutput(given.output);
+    try {
+      await run(output, path, given, suffix);
+    } finally {
+      lock.release();
     }
   });
 }

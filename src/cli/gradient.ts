@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Loss } from '../autodiff/index.ts';
+import { checkOutputs } from '../base/index.ts';
 import { LOSSES } from './choices.ts';
 import { definedOnly, type OutputOptions, refuseSameFile, UsageError, wholeNumber, withAction } from './command.ts';
 import { count } from './table.ts';
@@ -50,7 +51,8 @@ export function gradientCommand(): Command {
         `<model> must be an .onnx or .skz file, received '${path}': skein train makes one of an architecture`,
       );
     }
-    await refuseSameFile(path, options.output);
+    await refuseSameFile(path, [options.output]);
+    await checkOutputs([options.output]);
     const model = liftWeights(await readModel(path));
     const initializers = [...model.graph.initializers.keys()];
     const made = gradientModel(model, {

@@ -82,7 +82,7 @@ export function trainWords(): Command {
     .option(
       '--weight-decay <n>',
       'of weights, not of norms and biases (default: sgd 0.0005, adamw 0.01)',
-      numberBetween(0, ANY),
+      numberBetween(0, 1e6),
     )
     .addOption(new Option('--loss <loss>').choices(LOSSES).default('cross-entropy'))
     .option('--label-smoothing <n>', 'share of the target spread over all classes', numberBetween(0, 0.999999))

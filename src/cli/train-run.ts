@@ -4,6 +4,7 @@ import { messageOf, SkeinError, writeError } from '../base/index.ts';
 import type { Checkpoint, EpochReport, Score, Trainer, TrainerOptions } from '../train/index.ts';
 import { atChance, CHANCE_STEPS } from './at-chance.ts';
 import { CommandFailure, definedOnly, type Output } from './command.ts';
+import { interruption } from './interruption.ts';
 import { numberOf, percent } from './table.ts';
 import type { TrainFlags } from './train-options.ts';
 import type { TrainSource } from './train-source.ts';
@@ -101,10 +102,7 @@ export class TrainRun {
 
   async go(): Promise<void> {
     if (this.#trainer.progress.epoch === this.#flags.epochs) return this.#nothingLeft();
-    const stop = new AbortController();
-    const interrupt = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort());
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
+    const stop = interruption();
     if (!this.#saved) await writing(this.#files.log, () => writeFile(this.#files.log, ''));
     const from = this.#trainer.progress.step;
     const progress = this.#output.progress('step', this.#trainer.steps, { exitOnInterrupt: false, from });
@@ -136,8 +134,7 @@ export class TrainRun {
       throw new SkeinError(error.code, `${error.message}; ${hint}`, { cause: error });
     } finally {
       progress.end();
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
+      stop.end();
     }
   }
 

@@ -1,31 +1,26 @@
 /** `skein train`: trains or fine-tunes, and writes a model that every other command takes. */
 import { existsSync } from 'node:fs';
-import { dirname, extname } from 'node:path';
+import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { checkWritable } from '../base/index.ts';
+import { checkOutputs, lockOutput } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { TrainerOptions } from '../train/index.ts';
 import { fittingAugmentation } from './augmentation.ts';
 import { endsBeforeFirstStep } from './before-first-step.ts';
-import { definedOnly, refuseSameFile, skippedLine, UsageError, withAction } from './command.ts';
+import { definedOnly, type Output, refuseSameFile, skippedLine, UsageError, withAction } from './command.ts';
 import { checkWords } from './train-check.ts';
 import { type TrainFlags, trainWords } from './train-options.ts';
 import { filesOf, TrainRun } from './train-run.ts';
 import { openSubject, openValidation, type TrainSource } from './train-source.ts';
 
 export function trainCommand(): Command {
-  return withAction<TrainFlags>(trainWords(), async (output, [path = ''], flags) => {
-    if (extname(flags.output) !== '.onnx')
-      throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
+  const run = async (output: Output, path: string, flags: TrainFlags): Promise<void> => {
     const { checkpoint } = filesOf(flags.output);
     const ready = endsBeforeFirstStep(flags.resume && checkpoint);
     const { openData } = await import('../data/index.ts');
     const { Trainer } = await import('../train/index.ts');
-    await checkWords(flags);
-    await refuseSameFile(path, flags.output);
     if (flags.resume === undefined) await refuseUnfinished(checkpoint);
-    await checkWritable(dirname(flags.output));
     const subject = await openSubject(path, flags, output);
     const { limit, seed, split } = flags;
     const training = await openData(flags.data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
@@ -37,11 +32,11 @@ export function trainCommand(): Command {
     const options = await trainerOptions(source, subject.rate, training, validation, flags);
     const trainer = new Trainer(options);
     try {
-      await checkWritable(dirname(flags.output), missingBytes(flags, trainer.checkpointBytes, source.model));
-      const run = new TrainRun(trainer, options, source, flags, output);
-      await run.begin(path, subject.normalizedBy);
+      await checkOutputs(writtenBy(flags), missingBytes(flags, trainer.checkpointBytes, source.model));
+      const trained = new TrainRun(trainer, options, source, flags, output);
+      await trained.begin(path, subject.normalizedBy);
       ready();
-      await run.go();
+      await trained.go();
       for (const data of new Set([training, validation])) {
         if (data !== undefined && data.skipped > 0) output.warn(skippedLine(data));
       }
@@ -50,7 +45,29 @@ export function trainCommand(): Command {
       await training.close();
       if (validation !== undefined && validation !== training) await validation.close();
     }
+  };
+  return withAction<TrainFlags>(trainWords(), async (output, [path = ''], flags) => {
+    if (extname(flags.output) !== '.onnx')
+      throw new UsageError(`--output must end in .onnx, received '${flags.output}'`);
+    await checkWords(flags);
+    const files = writtenBy(flags);
+    await refuseSameFile(path, files);
+    await refuseSameFile(flags.data, files, '--data');
+    if (flags.val !== undefined) await refuseSameFile(flags.val, files, '--val');
+    await checkOutputs(files);
+    // Before what is unfinished is looked for: it may be another run's, under way.
+    const lock = await lockOutput(flags.output);
+    try {
+      await run(output, path, flags);
+    } finally {
+      lock.release();
+    }
   });
+}
+
+function writtenBy({ output, keep }: TrainFlags): [string, ...string[]] {
+  const { model, last, checkpoint, log } = filesOf(output);
+  return [model, checkpoint, log, ...(keep === 'both' ? [last] : [])];
 }
 
 /** The last state of a run that was finished gives way to a new run, as its model does. @throws UsageError */

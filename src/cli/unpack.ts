@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Command } from 'commander';
+import { checkOutputs } from '../base/index.ts';
 import { type OutputOptions, refuseSameFile, UsageError, withAction } from './command.ts';
 import { bytes } from './table.ts';
 
@@ -16,7 +17,8 @@ export function unpackCommand(): Command {
     .requiredOption('-o, --output <file>', 'the .onnx file to write');
   return withAction<Options>(command, async (output, [path = ''], { output: file }) => {
     if (extname(file) !== '.onnx') throw new UsageError(`--output must end in .onnx, received '${file}'`);
-    await refuseSameFile(path, file);
+    await refuseSameFile(path, [file]);
+    await checkOutputs([file]);
     const { readModel, writeModel } = await import('../onnx/index.ts');
     await writeModel(await readModel(path), file);
     const [before, after] = await Promise.all([path, file].map(async (each) => (await stat(each)).size));

@@ -9,11 +9,16 @@ import type { StringStringEntryProto } from './gen/onnx_pb.ts';
 
 export class ExternalData {
   readonly #folder: string | undefined;
+  readonly #onFile: ((path: string) => void) | undefined;
   readonly #files = new Map<string, { path: string; stats: Stats }>();
 
-  /** @param folder where the model lies; undefined if it came as bytes alone */
-  constructor(folder: string | undefined) {
+  /**
+   * @param folder where the model lies; undefined if it came as bytes alone
+   * @param onFile gets each file once
+   */
+  constructor(folder: string | undefined, onFile?: (path: string) => void) {
     this.#folder = folder;
+    this.#onFile = onFile;
   }
 
   /**
@@ -78,6 +83,7 @@ export class ExternalData {
     }
     if (!file.stats.isFile()) throw outside;
     this.#files.set(location, file);
+    this.#onFile?.(file.path);
     return file;
   }
 }

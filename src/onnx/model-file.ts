@@ -42,7 +42,18 @@ export function parseModel(bytes: Uint8Array, options: ParseOptions = {}): Model
 }
 
 /** Reads an ONNX or `.skz` file, external and coded data on demand. @throws SkeinError as `parseModel`, with the path in the message */
-export async function readModel(path: string): Promise<Model> {
+export function readModel(path: string): Promise<Model> {
+  return read(path);
+}
+
+/** The files beside an ONNX file that hold data of it. @throws SkeinError as `readModel` */
+export async function dataFilesOf(path: string): Promise<string[]> {
+  const files: string[] = [];
+  await read(path, (file) => void files.push(file));
+  return files;
+}
+
+async function read(path: string, onDataFile?: (file: string) => void): Promise<Model> {
   let bytes: Uint8Array;
   try {
     const { size } = await stat(path);
@@ -59,7 +70,7 @@ export async function readModel(path: string): Promise<Model> {
     });
   }
   try {
-    return parseModel(bytes, { baseDir: dirname(resolve(path)) });
+    return parseModel(bytes, { ...(onDataFile && { onDataFile }), baseDir: dirname(resolve(path)) });
   } catch (error) {
     const known = asSkeinError(error, 'corrupt');
     throw new SkeinError(known.code, `Cannot read model '${path}': ${known.message}`, { cause: error });

@@ -13,6 +13,8 @@ export const LARGEST_MODEL = 2 ** 31 - 1;
 export interface ParseOptions {
   /** Folder against which the locations of external data count. */
   readonly baseDir?: string;
+  /** Gets each file beside the model that holds data of it. */
+  readonly onDataFile?: (path: string) => void;
 }
 
 /**
@@ -28,7 +30,7 @@ export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Model 
     throw new SkeinError('corrupt', `The file is truncated or no ONNX model: ${messageOf(error)}`, { cause: error });
   }
   try {
-    return modelFromProto(proto, new ExternalData(options.baseDir));
+    return modelFromProto(proto, new ExternalData(options.baseDir, options.onDataFile));
   } catch (error) {
     throw asSkeinError(error, 'corrupt', 'The file is no ONNX model');
   }
