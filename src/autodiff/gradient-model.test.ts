@@ -80,3 +80,16 @@ describe('gradientModel() of a model that ends in what the loss begins with', ()
     expectClose(of.get('loss') ?? [], [0.4319409], 1e-6);
   });
 });
+
+it.each(['first', 'second'])(
+  "gradientModel() refuses a model whose %s output is called 'loss', which is its own",
+  (place) => {
+    const b = new GraphBuilder();
+    const y = b.linear(b.input('x', 'float32', ['batch', 2]), { out: 3 });
+    if (place === 'second') b.output('y', y);
+    b.output('loss', b.op('Softmax', [y]));
+    expect(() => gradientModel(b.build(), { loss: 'cross-entropy' })).toThrow(
+      "The graph has a value 'loss' already: rename it first",
+    );
+  },
+);

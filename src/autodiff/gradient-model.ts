@@ -57,7 +57,11 @@ export function gradientModel(given: Model, options: GradientModelOptions): Mode
   const gradients = differentiate(writer, { seeds: new Map([[loss, t.scalar(1, loss)]]), wrt: wanted, rules });
   requirePaths(options, wanted, gradients);
   const outputs = new Map<string, string>([[LOSS_OUTPUT, loss]]);
-  for (const { name } of model.graph.outputs) outputs.set(name, name);
+  for (const { name } of model.graph.outputs) {
+    // As the loop below does for what is not one of the model's outputs.
+    if (outputs.has(name)) writer.claim(name);
+    outputs.set(name, name);
+  }
   for (const [value, gradient] of gradients) outputs.set(gradientOutput(value), gradient);
   for (const [initializer, value] of running) outputs.set(updatedOutput(initializer), value);
   for (const [name, value] of outputs) if (name !== value) writer.claim(name);
