@@ -382,3 +382,15 @@ describe('buildStepModel() and labels that do not fit', () => {
     }
   });
 });
+
+it.each(['step', 'rate', 'labels', 'state.parameters', 'loss'])(
+  "buildStepModel() refuses a model whose input is called '%s'",
+  (name) => {
+    const b = new GraphBuilder();
+    b.output('y', b.linear(b.input(name, 'float32', ['batch', 2]), { out: 3 }));
+    const optimizer = { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 0 } as const;
+    expect(() => buildStepModel(b.build(), { loss: 'cross-entropy', optimizer })).toThrow(
+      `The graph has a value '${name}' already: rename it first`,
+    );
+  },
+);

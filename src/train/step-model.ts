@@ -5,7 +5,7 @@
 
 import { differentiate, LABELS_INPUT, LOSS_OUTPUT, Terms, trainingMode } from '../autodiff/index.ts';
 import { SkeinError } from '../base/index.ts';
-import { GraphEditor, type Model } from '../graph/index.ts';
+import { type Graph, GraphEditor, type Model, valueNames } from '../graph/index.ts';
 import { checkStepOptions } from './check-step-options.ts';
 import { CORRECT_OUTPUT, type ObjectiveOptions, writeObjective } from './objective.ts';
 import { type OptimizerOptions, optimizerScalars, optimizerStates, writeUpdate } from './optimizer.ts';
@@ -76,6 +76,7 @@ export const nextOf = (state: string): string => `next.${state}`;
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
   checkStepOptions(options);
+  refuseNames(model.graph);
   const { frozen } = options;
   const all = parameterLayout(model.graph, frozen);
   const tried = writeGradients(model, options, all);
@@ -138,6 +139,13 @@ function writeGradients(model: Model, options: StepOptions, parameters: Paramete
   const seeds = new Map([[objective.loss, t.scalar(1, objective.loss)]]);
   const gradients = differentiate(writer, { seeds, wrt: names, rules });
   return { t, objective, statistics, gradients, running, leastBatch };
+}
+
+/** Names of what every step has; the others are claimed as they are written. */
+function refuseNames(graph: Graph): void {
+  const taken = [...valueNames(graph)].find((name) => name === STEP_INPUT || name.startsWith('state.'));
+  if (taken === undefined) return;
+  throw new SkeinError('invalid-argument', `The graph has a value '${taken}' already: rename it first`);
 }
 
 /** The running statistics that training changes, as a vector input. */
