@@ -78,7 +78,10 @@ export interface RunHooks {
   readonly onStep?: (report: StepReport) => void;
   /** Awaited before the next epoch begins. */
   readonly onEpoch?: (report: EpochReport) => Promise<void> | void;
-  /** Gets a checkpoint inside an epoch, whenever so many milliseconds have passed; awaited before the next step. */
+  /**
+   * Gets a checkpoint inside an epoch, whenever so many milliseconds have passed, and behind one whose held-out images cannot
+   * be read; awaited before the next step.
+   */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
   /** 0 unless told: after every step. */
   readonly checkpointEveryMs?: number;

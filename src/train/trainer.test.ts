@@ -43,6 +43,26 @@ async function plainLoss(model: Model): Promise<number> {
 }
 
 describe('Trainer', () => {
+  it('leaves a checkpoint behind an epoch whose held-out images cannot be read, which goes on to the same bits', async () => {
+    const unreadable = new Proxy(images, {
+      get: (target, key) => {
+        if (key === 'batches') return () => Promise.reject(new Error('gone'));
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const trainer = new Trainer({ ...smallOptions(images), validation: unreadable });
+    const saved: Checkpoint[] = [];
+    const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
+    await trainer.open();
+    await expect(trainer.run({ onCheckpoint: save, checkpointEveryMs: 1e9 })).rejects.toThrow();
+    await trainer.close();
+    expect(saved.map(({ progress }) => progress)).toMatchObject([{ epoch: 0, batch: trainer.stepsPerEpoch }]);
+    expect(vectorBytes(await train({ validation: images }, saved[0]))).toEqual(
+      vectorBytes(await train({ validation: images })),
+    );
+  });
+
   it('learns: the loss falls, and the model is the one that was validated', async () => {
     const trainer = new Trainer({ ...smallOptions(images), epochs: 8, validation: images });
     const losses: number[] = [];

@@ -18,6 +18,7 @@ import { liftWeights } from '../ops/index.ts';
 import { StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import { checkBatch } from './batch-size.ts';
 import { checkOptions } from './check-options.ts';
+import { checkWeights } from './check-weights.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
 import { withDynamicBatch } from './dynamic-batch.ts';
@@ -61,6 +62,7 @@ export class Trainer {
     this.#input = inputOf(options.model);
     this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
+    checkWeights(options.model.graph);
     checkOptions(options, this.#step.classes);
     checkImageFeeds(options.imageFeeds ?? [], training.size, options.augmentation);
     this.#sampler = options.sampler ?? shuffledSampler(training.size, options.seed ?? 0);
@@ -144,7 +146,7 @@ export class Trainer {
       const seconds = (performance.now() - at) / 1000;
       const { epoch, step, images, loss, correct, best } = this.#progress;
       const training = { loss: loss / images, accuracy: correct / images, images };
-      const validation = this.#options.validation && (await this.evaluate(this.#options.validation));
+      const validation = await this.#heldOut(hooks);
       // Weights may be finite and answer nothing: such an epoch is neither good nor to be gone on from.
       if (validation !== undefined && !Number.isFinite(validation.loss))
         throw this.#diverged(`The loss on the held-out images is ${validation.loss}`);
@@ -163,6 +165,17 @@ export class Trainer {
       });
     }
     return true;
+  }
+
+  /** What the epoch has learnt is kept where the held-out images cannot be read. */
+  async #heldOut({ onCheckpoint }: RunHooks): Promise<Score | undefined> {
+    const { validation } = this.#options;
+    try {
+      return validation && (await this.evaluate(validation));
+    } catch (error) {
+      await onCheckpoint?.(await this.checkpoint());
+      throw error;
+    }
   }
 
   /** How well the weights of now do, those that are averaged where there are such. */
