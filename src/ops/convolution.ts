@@ -6,16 +6,30 @@ import type { OpContext } from './op-context.ts';
 import { rule, typed } from './op-rule.ts';
 import { type Window, windowDim, windowSteps } from './window.ts';
 
-/** The window of a node over `rank` axes. */
+/** The window of a node over the axes of `kernel`. @throws SkeinError 'invalid-argument' naming an attribute that is off */
 export function windowOf(op: OpContext, kernel: readonly number[]): Window {
+  const axes = kernel.length;
   return {
     kernel,
-    strides: op.ints('strides') ?? kernel.map(() => 1),
-    dilations: op.ints('dilations') ?? kernel.map(() => 1),
-    pads: op.ints('pads') ?? [...kernel, ...kernel].map(() => 0),
+    strides: wholeNumbers(op, 'strides', axes, 1),
+    dilations: wholeNumbers(op, 'dilations', axes, 1),
+    pads: wholeNumbers(op, 'pads', 2 * axes, 0),
     autoPad: op.string('auto_pad', 'NOTSET'),
     ceilMode: op.int('ceil_mode', 0) !== 0,
   };
+}
+
+/** `count` of them from `least`, all of them `least` where the node says nothing. */
+function wholeNumbers(op: OpContext, name: string, count: number, least: number): readonly number[] {
+  const values = op.ints(name);
+  if (values === undefined) return new Array<number>(count).fill(least);
+  if (values.length === count && values.every((value) => value >= least)) return values;
+  return op.refuseAttribute(name, `${count} numbers from ${least}`, `[${values}]`);
+}
+
+function groupOf(op: OpContext): number {
+  const group = op.int('group', 1);
+  return group >= 1 ? group : op.refuseAttribute('group', 'a number from 1', group);
 }
 
 /** The spatial output dimensions; fails where the window does not fit. */
@@ -42,7 +56,7 @@ function convDims(op: OpContext, x: Dims | undefined, weight: Dims | undefined):
   if (weight !== undefined && weight.length !== x.length) {
     op.fail(`input ${formatShape(x)} and weight ${formatShape(weight)} must have the same rank`);
   }
-  const group = op.int('group', 1);
+  const group = groupOf(op);
   const [outChannels, channelsAGroup] = weight ?? [];
   if (typeof channelsAGroup === 'number') op.same(x[1], channelsAGroup * group, 'input channels');
   if (typeof outChannels === 'number' && outChannels % group !== 0) {
@@ -79,7 +93,7 @@ function transposedDims(op: OpContext): Dims | undefined {
     }
     op.same(x[1], weight[0], 'input channels');
   }
-  const channels = typeof weight?.[1] === 'number' ? weight[1] * op.int('group', 1) : undefined;
+  const channels = typeof weight?.[1] === 'number' ? weight[1] * groupOf(op) : undefined;
   const explicit = op.ints('output_shape');
   const spatial = x.slice(2);
   if (explicit !== undefined) return [x[0], channels, ...explicit.slice(-spatial.length)];

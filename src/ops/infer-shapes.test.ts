@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Dim, makeNode, subgraph, Tensor } from '../graph/index.ts';
+import { type AttributeLike, type Dim, makeNode, subgraph, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { infer, inferShapes } from './infer-shapes.ts';
 import { tensorFromKnown } from './known-value.ts';
@@ -194,5 +194,25 @@ describe('contradictions name the node', () => {
   it.each(cases)('%s', (_, dims, make, message) => {
     expect(() => shapeOf(dims, make)).toThrow(message);
     expect(() => shapeOf(dims, make)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+  });
+});
+
+describe('attributes of windows that are off are named with their node', () => {
+  const weight = (b: GraphBuilder) => b.constant(Tensor.of('float32', [2, 2, 1, 1], [1, 1, 1, 1]));
+  it.each<[string, Readonly<Record<string, AttributeLike>>, string]>([
+    ['Conv', { strides: [0, 1] }, 'strides must be 2 numbers from 1, received [0,1]'],
+    ['Conv', { dilations: [1, 0] }, 'dilations must be 2 numbers from 1, received [1,0]'],
+    ['Conv', { group: 0 }, 'group must be a number from 1, received 0'],
+    ['Conv', { pads: [1, 1, 1] }, 'pads must be 4 numbers from 0, received [1,1,1]'],
+    ['Conv', { pads: [0, 0, -1, 0] }, 'pads must be 4 numbers from 0, received [0,0,-1,0]'],
+    ['ConvTranspose', { group: 0 }, 'group must be a number from 1, received 0'],
+    ['ConvTranspose', { strides: [0, 0] }, 'strides must be 2 numbers from 1'],
+    ['MaxPool', { kernel_shape: [2, 2], strides: [0, 0] }, 'strides must be 2 numbers from 1'],
+    ['AveragePool', { kernel_shape: [2, 2], strides: [1] }, 'strides must be 2 numbers from 1, received [1]'],
+  ])('%s %j', (opType, attributes, message) => {
+    const inputs = (b: GraphBuilder, x: string) => (opType.startsWith('Conv') ? [x, weight(b)] : [x]);
+    expect(() => shapeOf([1, 2, 4, 4], (b, x) => b.op(opType, inputs(b, x), attributes, { name: 'off' }))).toThrow(
+      `Cannot use node '/off' (${opType}): its attribute ${message}`,
+    );
   });
 });

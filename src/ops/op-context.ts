@@ -93,6 +93,14 @@ export class OpContext {
     throw new SkeinError('invalid-argument', `The shapes at ${describeNode(this.node)} contradict: ${what}`);
   }
 
+  /** @throws SkeinError 'invalid-argument' that names the node and its attribute */
+  refuseAttribute(name: string, expected: string, received: unknown): never {
+    throw new SkeinError(
+      'invalid-argument',
+      `Cannot use ${describeNode(this.node)}: its attribute ${name} must be ${expected}, received ${received}`,
+    );
+  }
+
   /** An axis counted from the front. */
   axisOf(axis: number, rank: number): number {
     if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
