@@ -73,10 +73,14 @@ function opsetsByDomain(imports: readonly OperatorSetIdProto[]): ReadonlyMap<str
 
 function graphFromProto(proto: GraphProto, external: ExternalData): Graph {
   const initializers = new Map<string, Tensor>();
-  for (const each of proto.initializer) initializers.set(each.name, tensorFromProto(each, external));
+  for (const each of proto.initializer) {
+    if (initializers.has(each.name)) throw twice(each.name);
+    initializers.set(each.name, tensorFromProto(each, external));
+  }
   const sparseInitializers = new Map<string, SparseTensor>();
   for (const each of proto.sparseInitializer) {
     const { name, sparse } = sparseTensorFromProto(each, external);
+    if (initializers.has(name) || sparseInitializers.has(name)) throw twice(name);
     sparseInitializers.set(name, sparse);
   }
   return {
@@ -89,6 +93,10 @@ function graphFromProto(proto: GraphProto, external: ExternalData): Graph {
     valueInfos: valueInfosByName(proto.valueInfo),
     rest: remainderOf(proto, ['name', 'input', 'output', 'initializer', 'sparseInitializer', 'node', 'valueInfo']),
   };
+}
+
+function twice(name: string): SkeinError {
+  return new SkeinError('corrupt', `The ONNX graph has the initializer '${name}' twice`);
 }
 
 function valueInfosByName(protos: readonly ValueInfoProto[]): ReadonlyMap<string, ValueInfo> {

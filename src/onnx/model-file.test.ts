@@ -109,6 +109,15 @@ describe('parseModel()', () => {
     );
   });
 
+  it('refuses an initializer that is there twice', () => {
+    const proto = create(ModelProtoSchema, { opsetImport: [{ version: 17n }], graph: { name: 'g' } });
+    const one = { name: 'w', dims: [1n], dataType: 1, floatData: [1] };
+    proto.graph?.initializer.push(create(TensorProtoSchema, one), create(TensorProtoSchema, one));
+    expect(() => parseModel(toBinary(ModelProtoSchema, proto))).toThrow(
+      expect.objectContaining({ code: 'corrupt', message: "The ONNX graph has the initializer 'w' twice" }),
+    );
+  });
+
   it('reads typed fields as onnx.proto lays them out', () => {
     const tensors = [
       create(TensorProtoSchema, { name: 'half', dims: [2n], dataType: 10, int32Data: [0x3c00, 0xc000] }),
