@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
 import { feed, runModel } from '../../test/run-onnx.ts';
-import { type Model, Tensor } from '../graph/index.ts';
+import { type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type GradientModelOptions, gradientModel } from './gradient-model.ts';
 
@@ -93,3 +93,59 @@ it.each(['first', 'second'])(
     );
   },
 );
+
+describe('gradientModel() names what is wrong with a model', () => {
+  const x = { name: 'x', type: { dtype: 'float32' as const, dims: ['batch', 2] } };
+  /** x → middle → ·weight → y, of which the file says no shape. */
+  const through = (...nodes: readonly Node[]): Model => {
+    const b = new GraphBuilder();
+    b.output(
+      'y',
+      b.op('MatMul', [
+        b.input('x', 'float32', ['batch', 2]),
+        b.initializer('weight', Tensor.of('float32', [2, 3], MATRIX)),
+      ]),
+    );
+    const model = b.build();
+    const [last] = model.graph.nodes as [Node];
+    const after = makeNode({ opType: 'Relu', inputs: ['odd'], outputs: ['y'] });
+    const inner = [{ ...last, outputs: ['before'] }, ...nodes, after];
+    return {
+      ...model,
+      graph: { ...model.graph, inputs: [x], nodes: inner, outputs: [{ name: 'y', type: undefined }] },
+    };
+  };
+  const node = (opType: string, more: Partial<Node> = {}): Node => ({
+    ...makeNode({ name: 'middle', opType, inputs: ['before'], outputs: ['odd'] }),
+    ...more,
+  });
+  const imports = (model: Model, domain: string): Model => ({
+    ...model,
+    opsets: new Map([...model.opsets, [domain, 1]]),
+  });
+
+  it.each<[string, Model, string]>([
+    [
+      'a local function',
+      imports(through(node('Twice', { domain: 'local' })), 'local'),
+      "node 'middle' (Twice): 'local.Twice' is not an operator that Skein knows",
+    ],
+    ['a Loop', through(node('Loop')), "node 'middle' (Loop): 'Loop' is not an operator that Skein knows"],
+    [
+      'a missing value',
+      through(node('Relu', { inputs: ['nowhere'] })),
+      "has no value 'nowhere', which node 'middle' (Relu) uses",
+    ],
+    ['a cycle', through(node('Relu', { inputs: ['y'] })), 'cycle through'],
+    ['a value made twice', through(node('Relu'), node('Relu')), "defines value 'odd' twice"],
+    [
+      'an operator set of the future',
+      { ...through(node('Relu')), opsets: new Map([['', 99]]) },
+      'up to 26, received 99',
+    ],
+  ])('%s', (_, model, message) => {
+    for (const mode of ['eval', 'train'] as const) {
+      expect(() => gradientModel(model, { loss: 'cross-entropy', mode })).toThrow(message);
+    }
+  });
+});

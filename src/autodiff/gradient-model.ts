@@ -1,6 +1,6 @@
 /** A model's loss and gradients as one more ONNX model, which any engine runs. */
 import { listNames, SkeinError } from '../base/index.ts';
-import { feedsOf, type Graph, GraphEditor, type Model, type ValueInfo } from '../graph/index.ts';
+import { feedsOf, type Graph, GraphEditor, type Model, type ValueInfo, validateModel } from '../graph/index.ts';
 import { FLOAT_TYPES, liftWeights, trainableInitializers } from '../ops/index.ts';
 import { differentiate } from './differentiate.ts';
 import { GraphWriter } from './graph-writer.ts';
@@ -44,6 +44,7 @@ export function updatedOutput(initializer: string): string {
  * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
  */
 export function gradientModel(given: Model, options: GradientModelOptions): Model {
+  validateModel(given);
   const model = liftWeights(given);
   const { writer, rules, running } =
     options.mode === 'train'

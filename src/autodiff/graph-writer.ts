@@ -34,6 +34,8 @@ const RANDOM: ReadonlySet<string> = new Set([
 
 /** From here on axes are inputs, as in what the rules write. */
 const OLDEST_OPSET = 13;
+/** The engine reads no newer ones. */
+const NEWEST_OPSET = 26;
 
 export class GraphWriter {
   readonly opset: number;
@@ -60,6 +62,12 @@ export class GraphWriter {
       throw new SkeinError(
         'unsupported',
         `Cannot differentiate the model: it must use operator set ${OLDEST_OPSET} or newer, received ${this.opset}; export it anew (opset_version=17), or convert it with onnx.version_converter`,
+      );
+    }
+    if (this.opset > NEWEST_OPSET) {
+      throw new SkeinError(
+        'unsupported',
+        `Cannot differentiate the model: it must use an operator set up to ${NEWEST_OPSET}, received ${this.opset}; export it anew (opset_version=17)`,
       );
     }
     this.#nodes = [...model.graph.nodes];
@@ -93,6 +101,23 @@ export class GraphWriter {
 
   dtype(value: string): DType | undefined {
     return this.#types.get(value)?.dtype;
+  }
+
+  /**
+   * Where the type of a value gets lost: the first node on the way to it whose outputs are not known though its inputs are.
+   * Undefined where that is no node.
+   */
+  unknownSince(value: string): Node | undefined {
+    const isKnown = (name: string): boolean =>
+      name === '' || (this.dtype(name) !== undefined && this.dims(name) !== undefined);
+    let since: Node | undefined;
+    for (let at: string | undefined = value; at !== undefined && !isKnown(at); ) {
+      const name: string = at;
+      const node = this.#nodes.find(({ outputs }) => outputs.includes(name));
+      since = node ?? since;
+      at = node?.inputs.find((input) => !isKnown(input));
+    }
+    return since;
   }
 
   /** A new graph input. @throws SkeinError 'invalid-argument' where the graph has a value of that name */

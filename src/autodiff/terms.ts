@@ -1,7 +1,7 @@
 /** The vocabulary of the gradient rules: arithmetic, reductions and shapes as short calls that write nodes. */
 import { SkeinError } from '../base/index.ts';
 import { type Dim, describeNode, type Node, Tensor } from '../graph/index.ts';
-import { isKnown } from '../ops/index.ts';
+import { isKnown, ruleOf } from '../ops/index.ts';
 import { DTYPES, type DType, formatShape } from '../tensor/index.ts';
 import type { Attributes, GraphWriter } from './graph-writer.ts';
 
@@ -228,11 +228,20 @@ export class Terms {
     return typeof size === 'number' ? size : this.unknown(value, `axis ${axis} of the shape ${formatShape(dims)}`);
   }
 
-  /** @throws SkeinError 'unsupported' that names the node */
+  /** @throws SkeinError 'unsupported' that names the node, and the one through which it is not known */
   unknown(value: string, what: string): never {
+    const since = this.writer.unknownSince(value);
+    if (since !== undefined && ruleOf(since) === undefined) {
+      const operator = since.domain === '' ? since.opType : `${since.domain}.${since.opType}`;
+      throw new SkeinError(
+        'unsupported',
+        `Cannot differentiate ${describeNode(since)}: '${operator}' is not an operator that Skein knows, and ${describeNode(this.#node)} needs ${what} of '${value}', which depends on it`,
+      );
+    }
+    const by = since === undefined ? '' : `; ${describeNode(since)} leaves it open`;
     throw new SkeinError(
       'unsupported',
-      `Cannot differentiate ${describeNode(this.#node)}: ${what} of '${value}' must be known beforehand`,
+      `Cannot differentiate ${describeNode(this.#node)}: ${what} of '${value}' must be known beforehand${by}`,
     );
   }
 

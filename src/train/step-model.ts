@@ -5,7 +5,7 @@
 
 import { differentiate, LABELS_INPUT, LOSS_OUTPUT, Terms, trainingMode } from '../autodiff/index.ts';
 import { SkeinError } from '../base/index.ts';
-import { type Graph, GraphEditor, type Model, valueNames } from '../graph/index.ts';
+import { type Graph, GraphEditor, type Model, validateModel, valueNames } from '../graph/index.ts';
 import { checkStepOptions } from './check-step-options.ts';
 import { CORRECT_OUTPUT, type ObjectiveOptions, writeObjective } from './objective.ts';
 import { type OptimizerOptions, optimizerScalars, optimizerStates, writeUpdate } from './optimizer.ts';
@@ -76,6 +76,7 @@ export const nextOf = (state: string): string => `next.${state}`;
  */
 export function buildStepModel(model: Model, options: StepOptions): StepModel {
   checkStepOptions(options);
+  validateModel(model);
   refuseNames(model.graph);
   const { frozen } = options;
   const all = parameterLayout(model.graph, frozen);
