@@ -68,3 +68,21 @@ it('skein gradient without it answers as the model does; --inputs and --wrt say 
   expectClose(values(outputs[WEIGHT]), [-90, -900], 0.05);
   expectClose(values(outputs['grad.x']), [-9, 9, -27, 27], 0.01);
 });
+
+it('skein gradient says which initializers the loss does not depend on', async () => {
+  const b = new GraphBuilder();
+  const x = b.input('x', 'float32', ['batch', 2]);
+  const of = (name: string) => b.op('MatMul', [x, b.initializer(name, Tensor.of('float32', [2, 1], [1, 2]))]);
+  b.output('y', of('used'));
+  b.output('rounded', b.op('Round', [of('lost')]));
+  await writeModel(b.build(), join(folder, 'two.onnx'));
+  const args = [MAIN, 'gradient', join(folder, 'two.onnx'), '--loss', 'mse', '-o', join(folder, 'out.onnx')];
+  const run = promisify(execFile);
+  const { stderr } = await run(process.execPath, args);
+  expect(stderr).toBe("no gradient comes from the loss to lost: left out\n");
+  const { stdout } = await run(process.execPath, [...args, '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({
+    outputs: ['loss', 'y', 'rounded', 'grad.used'],
+    withoutGradient: ['lost'],
+  });
+});

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Loss } from '../autodiff/index.ts';
-import { checkOutputs } from '../base/index.ts';
+import { checkOutputs, listNames } from '../base/index.ts';
 import { LOSSES } from './choices.ts';
 import { definedOnly, type OutputOptions, refuseSameFile, UsageError, wholeNumber, withAction } from './command.ts';
 import { count } from './table.ts';
@@ -41,7 +41,8 @@ export function gradientCommand(): Command {
   return withAction<Options>(command, async (output, [path = ''], options) => {
     const { gradientModel, gradientOutput } = await import('../autodiff/index.ts');
     const { isModelFile, readModel, writeModel } = await import('../onnx/index.ts');
-    const { liftWeights } = await import('../ops/index.ts');
+    const { feedsOf } = await import('../graph/index.ts');
+    const { liftWeights, trainableInitializers } = await import('../ops/index.ts');
     const { matching } = await import('./name-patterns.ts');
     const { loss, mode, inputs, wrt, seed } = options;
     if (seed !== undefined && mode !== 'train')
@@ -54,7 +55,8 @@ export function gradientCommand(): Command {
     await refuseSameFile(path, [options.output]);
     await checkOutputs([options.output]);
     const model = liftWeights(await readModel(path));
-    const initializers = [...model.graph.initializers.keys()];
+    const { graph } = model;
+    const initializers = [...graph.initializers.keys()];
     const made = gradientModel(model, {
       loss,
       mode,
@@ -63,7 +65,15 @@ export function gradientCommand(): Command {
     await writeModel(made, options.output);
     const outputs = made.graph.outputs.map(({ name }) => name);
     const gradients = outputs.filter((name) => name.startsWith(gradientOutput(''))).length;
-    const report = { output: options.output, loss, mode, nodes: made.graph.nodes.length, outputs };
+    const asked = [
+      ...(wrt === undefined ? trainableInitializers(graph) : []),
+      ...(inputs ? feedsOf(graph) : []).map(({ name }) => name),
+    ];
+    const withoutGradient = asked.filter((name) => !outputs.includes(gradientOutput(name)));
+    if (withoutGradient.length > 0) {
+      output.note(`no gradient comes from the loss to ${listNames(withoutGradient)}: left out`);
+    }
+    const report = { output: options.output, loss, mode, nodes: made.graph.nodes.length, outputs, withoutGradient };
     output.result(
       report,
       () => `${options.output}: ${loss} and ${gradients} gradients, ${count(made.graph.nodes.length)} nodes`,
