@@ -39,6 +39,23 @@ describe('openServable() of a bare model', () => {
     });
   });
 
+  it.each(['ArgMax', 'Cast'])(
+    'says of an %s at the end that no output holds scores, with labels and without',
+    async (opType) => {
+      const b = new GraphBuilder();
+      const y = b.linear(b.flatten(b.input('x', 'float32', ['n', 1, 4, 4])), { out: 2 });
+      b.output('y', opType === 'Cast' ? b.op('Cast', [y], { to: 10 }) : b.op('ArgMax', [y], { axis: 1, keepdims: 0 }));
+      const file = await write(`${opType}.onnx`, b.build());
+      const type = opType === 'Cast' ? 'float16 [n,2]' : 'int64 [n]';
+      for (const overrides of [{}, { labels: ['a', 'b'] }]) {
+        await expect(openServable(file, overrides)).rejects.toMatchObject({
+          code: 'unsupported',
+          message: `Cannot use '${file}' as an image classifier: it must have a float32 output [batch, classes], received 'y' ${type}`,
+        });
+      }
+    },
+  );
+
   it('leaves one channel as it is', async () => {
     const b = new GraphBuilder();
     b.output('y', b.linear(b.flatten(b.input('x', 'float32', ['n', 1, 4, 4])), { out: 2 }));

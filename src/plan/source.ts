@@ -87,6 +87,7 @@ async function openPlanFile(file: string, overrides: SourceOverrides): Promise<S
 async function openModelFile(file: string, overrides: SourceOverrides): Promise<Servable> {
   const model = await readModel(file);
   const { shape, classes, inputName } = signatureOf(model, file, overrides.shape);
+  requireScores(model, file);
   const channels = shape[0];
   const sources: readonly [Origin, Description][] = [
     ['overrides', overrides],
@@ -164,6 +165,16 @@ export function signatureOf(
     shape: shape as unknown as ImageShape,
     classes: typeof scores === 'number' && scores > 0 ? classesOf(scores) : undefined,
   };
+}
+
+/** @throws SkeinError 'unsupported' where no output can hold scores, whatever is said of them */
+function requireScores({ graph: { outputs } }: Model, file: string): void {
+  if (outputs.some(({ type }) => type?.dtype === undefined || type.dtype === 'float32')) return;
+  const received = outputs.map(({ name, type }) => `'${name}' ${type?.dtype} ${formatShape(type?.dims ?? [])}`);
+  throw new SkeinError(
+    'unsupported',
+    `Cannot use '${file}' as an image classifier: it must have a float32 output [batch, classes], received ${received.join(' and ') || 'none'}`,
+  );
 }
 
 const numbers = z.array(z.number());

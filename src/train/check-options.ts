@@ -1,7 +1,16 @@
 /** What a trainer is told, held against itself, the model and the data, before anything is opened. */
 import { SkeinError } from '../base/index.ts';
-import { checkAugmentation } from '../data/index.ts';
+import { checkAugmentation, type Dataset } from '../data/index.ts';
 import type { TrainerOptions } from './trainer-options.ts';
+
+/** Before there is a step for it, whose hints would lead nowhere. @throws SkeinError 'invalid-argument' */
+export function checkClasses({ source, classNames }: Dataset): void {
+  if (classNames.length >= 2) return;
+  throw new SkeinError(
+    'invalid-argument',
+    `Cannot train on '${source}': it must have images of at least 2 classes, it has ${classNames.length}${classNames.length === 1 ? `, '${classNames[0]}'` : ''}`,
+  );
+}
 
 /**
  * @param classes that the model tells apart

@@ -43,6 +43,14 @@ async function plainLoss(model: Model): Promise<number> {
 }
 
 describe('Trainer', () => {
+  it.each(['cross-entropy', 'bce'] as const)('says of data of one class with %s that it has too few', (loss) => {
+    const single: Dataset = Object.create(images, { classNames: { value: ['only'] } });
+    const model = smallNetwork({ outputs: 1 });
+    expect(() => new Trainer({ ...smallOptions(single), model, loss })).toThrow(
+      "Cannot train on 'shapes': it must have images of at least 2 classes, it has 1, 'only'",
+    );
+  });
+
   it('leaves a checkpoint behind an epoch whose held-out images cannot be read, which goes on to the same bits', async () => {
     const unreadable = new Proxy(images, {
       get: (target, key) => {

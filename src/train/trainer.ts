@@ -17,7 +17,7 @@ import { serializeModel } from '../onnx/index.ts';
 import { liftWeights } from '../ops/index.ts';
 import { StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import { checkBatch } from './batch-size.ts';
-import { checkOptions } from './check-options.ts';
+import { checkClasses, checkOptions } from './check-options.ts';
 import { checkWeights } from './check-weights.ts';
 import type { Checkpoint, Progress } from './checkpoint.ts';
 import { DivergenceError } from './divergence.ts';
@@ -60,6 +60,7 @@ export class Trainer {
     const options = { ...given, model: withDynamicBatch(liftWeights(given.model)) };
     this.#options = options;
     this.#input = inputOf(options.model);
+    checkClasses(options.training);
     this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
     checkWeights(options.model.graph);
