@@ -79,7 +79,7 @@ it('skein gradient says which initializers the loss does not depend on', async (
   const args = [MAIN, 'gradient', join(folder, 'two.onnx'), '--loss', 'mse', '-o', join(folder, 'out.onnx')];
   const run = promisify(execFile);
   const { stderr } = await run(process.execPath, args);
-  expect(stderr).toBe("no gradient comes from the loss to lost: left out\n");
+  expect(stderr).toBe('no gradient comes from the loss to lost: left out\n');
   const { stdout } = await run(process.execPath, [...args, '--json']);
   expect(JSON.parse(stdout)).toMatchObject({
     outputs: ['loss', 'y', 'rounded', 'grad.used'],

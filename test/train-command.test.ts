@@ -479,6 +479,12 @@ describe('skein train says in a line what is wrong', () => {
       /--momentum is of --optimizer sgd, received --optimizer adamw/,
     ],
     ["Nesterov's of AdamW", ['lenet5', '--optimizer', 'adamw', '--no-nesterov'], 2, /--no-nesterov is of --optimizer/],
+    [
+      'a crop in another base',
+      ['lenet5', '--augment', 'crop=0x4'],
+      2,
+      /Expected a number from 0 after '=' in 'crop=0x4'/,
+    ],
     ['a crop larger than the image', ['lenet5', '--augment', 'crop=33'], 2, /for crop .* from 0 to 32, .* received 33/],
     ['a hole larger than the image', ['lenet5', '--augment', 'cutout=40'], 2, /for cutout .* 0 to 32, .* received 40/],
     [

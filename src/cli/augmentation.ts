@@ -1,6 +1,7 @@
 /** How images are varied, as the words of a call: `crop=4,flip,cutout=8,autoaugment,brightness=0.2`. */
 import { InvalidArgumentError } from 'commander';
 import type { Augmentation, ImageShape } from '../data/index.ts';
+import { DECIMAL } from './command.ts';
 
 const JITTER = ['brightness', 'contrast', 'saturation', 'hue'] as const;
 const FLAGS = ['flip', 'autoaugment'] as const;
@@ -43,6 +44,6 @@ export function readAugmentation(text: string): Augmentation {
 
 function amount(word: string, value: string | undefined): number {
   const number = Number(value);
-  if (value !== undefined && value !== '' && number >= 0) return number;
+  if (value !== undefined && DECIMAL.test(value) && number >= 0) return number;
   throw new InvalidArgumentError(`Expected a number from 0 after '=' in '${word}'.`);
 }

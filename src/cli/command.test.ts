@@ -30,6 +30,18 @@ describe('runProgram()', () => {
       ['evaluate', 'x.onnx', '--data', 'shapes', '--limit', '0'],
       "error: option '--limit <n>' argument '0' is invalid. Expected a whole number from 1.; see skein evaluate --help",
     ],
+    ...[' 5', '0x10', '', '1_0', 'Infinity'].map((text): [string[], string] => [
+      ['train', 'lenet5', '--data', 'shapes', '-o', 'a.onnx', '--clip', text],
+      `error: option '--clip <norm>' argument '${text}' is invalid. Expected a number from 1e-12 to ${Number.MAX_VALUE}.; see skein train --help`,
+    ]),
+    [
+      ['train', 'lenet5', '--data', 'shapes', '-o', 'a.onnx', '--milestones', '0.5,0x1'],
+      "error: option '--milestones <shares>' argument '0.5,0x1' is invalid. Expected numbers separated by commas.; see skein train --help",
+    ],
+    [
+      ['train', 'lenet5', '--data', 'shapes', '-o', 'a.onnx', '--weight-decay', '1e7'],
+      "error: option '--weight-decay <n>' argument '1e7' is invalid. Expected a number from 0 to 1000000.; see skein train --help",
+    ],
     [['profile', 'x.onnx', '--nonsense'], "error: unknown option '--nonsense'; see skein profile --help"],
   ])('%j: code 2 and one line', async (args, line) => {
     expect(await runProgram(makeProgram('1.0.0'), args)).toBe(2);

@@ -250,7 +250,7 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
 }
 
 /** Digits as people write them; `Number` takes blanks and other bases, too. */
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+export const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** Reads an option that is a number from `least` to `most`. */
 export function numberBetween(least: number, most: number): (text: string) => number {
