@@ -290,7 +290,7 @@ describe('buildStepModel() and frozen initializers', () => {
 
   it('refuses to train nothing', () => {
     expect(() => frozen('fc1.weight', 'bn1.weight', 'bn1.bias', 'fc2.weight', 'fc2.bias')).toThrow(
-      'Cannot train the model: all of its 5 are frozen',
+      'Cannot train the model: all of its 5 trainable initializers are frozen',
     );
   });
 });
