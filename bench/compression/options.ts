@@ -22,7 +22,7 @@ export interface CompressionOptions {
 }
 
 export const COMPRESSION_USAGE = `npm run bench:compression -- [options]: every compression of the models, side by side, each against the model after
-the same budget of training. Takes two hours on two cores; called again, it goes on where it was stopped.
+the same budget of training. Takes hours on two cores; called again, it goes on where it was stopped.
   --only <models>     some of resnet20,resnet56,vgg19
   --data <folder>     with train.tar, val.tar and test.tar (data/cifar10-jpeg of $SKEIN_SHARED)
   --models <folder>   (models of $SKEIN_SHARED)
