@@ -49,7 +49,7 @@ export class Trainer {
   #stepping: StateModel | undefined;
   #evaluator: Evaluator | undefined;
   /** What a checkpoint must have been made with to be gone on from. */
-  #settings: RunSettings = { words: {}, digests: {} };
+  #settings: Promise<RunSettings> | undefined;
   #progress = START;
   /** Of the epoch, or of what is left of it. */
   #began = { at: 0, images: 0 };
@@ -109,8 +109,7 @@ export class Trainer {
    * @throws SkeinError 'invalid-argument' for a checkpoint of another run, or of more epochs than this one's
    */
   async open(checkpoint?: Checkpoint): Promise<void> {
-    this.#settings = await runSettings(this.#options, this.#step, this.#sampler);
-    if (checkpoint !== undefined) this.#checkCheckpoint(checkpoint);
+    if (checkpoint !== undefined) await this.#checkCheckpoint(checkpoint);
     const { model, emaDecay } = this.#options;
     this.#stepping = await this.#engine.load(serializeModel(this.#step.model));
     const evaluation = buildEvaluationModel(model, this.#step, this.#options, emaDecay !== undefined);
@@ -120,8 +119,14 @@ export class Trainer {
     this.#progress = checkpoint?.progress ?? START;
   }
 
-  #checkCheckpoint({ settings, progress }: Checkpoint): void {
-    checkSettings(settings, this.#settings, this.#options.threads !== undefined);
+  /** Once, and not before a checkpoint needs it: of a folder of images it takes as long as asking every file for its size. */
+  #runSettings(): Promise<RunSettings> {
+    this.#settings ??= runSettings(this.#options, this.#step, this.#sampler);
+    return this.#settings;
+  }
+
+  async #checkCheckpoint({ settings, progress }: Checkpoint): Promise<void> {
+    checkSettings(settings, await this.#runSettings(), this.#options.threads !== undefined);
     const begun = progress.epoch + (progress.batch > 0 ? 1 : 0);
     if (begun > this.#options.epochs) {
       throw new SkeinError(
@@ -191,7 +196,7 @@ export class Trainer {
     // The loss of the last step says nothing of what that step itself made of the weights.
     for (const vector of vectors.values())
       if (!vector.every(Number.isFinite)) throw this.#diverged('The weights are no numbers any more');
-    return { progress: this.#progress, epochs: this.#options.epochs, settings: this.#settings, vectors };
+    return { progress: this.#progress, epochs: this.#options.epochs, settings: await this.#runSettings(), vectors };
   }
 
   /** The model with the weights of a checkpoint, the averaged ones where there are such. */
