@@ -89,6 +89,20 @@ describe('Stages', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it('does not take what was made half with other settings for what was sealed before', async () => {
+    const stages = new Stages(join(folder, 'steps'));
+    const make = (value: number) => () => Promise.resolve(value);
+    expect(await stages.value('v', ['a'], make(1))).toBe(1);
+    // As a power cut between result and seal leaves it.
+    await stages.value('v', ['b'], make(2));
+    await rm(join(folder, 'steps', 'v.settings'));
+    expect(await stages.value('v', ['a'], make(3))).toBe(3);
+    await stages.value('v', ['a'], make(4));
+    const cut = stages.value('v', ['b'], () => Promise.reject(new Error('cut')));
+    await expect(cut).rejects.toThrow('cut');
+    expect(await stages.value('v', ['a'], make(5))).toBe(5);
+  });
+
   it('has a checkpoint of its own for other settings', async () => {
     const { model } = smallOptions(await smallImages(10));
     const stages = new Stages(join(folder, 'steps'));

@@ -74,6 +74,8 @@ export class Meter {
     try {
       for (const model of models) loaded.push(await this.#engine.load(serializeModel(model)));
       const feeds = models.map((model) => oneImage(model, shape));
+      // A model of a fixed batch answers several images at once.
+      const images = models.map((model) => fixedBatch(model) ?? 1);
       const times = loaded.map((): number[] => []);
       for (let round = 0; round < rounds; round++) {
         for (const [i, model] of loaded.entries()) {
@@ -85,7 +87,7 @@ export class Meter {
           times[i]?.push(quantile(ofRound, 0.25));
         }
       }
-      return times.map((each) => quantile(each, 0.5));
+      return times.map((each, i) => quantile(each, 0.5) / (images[i] as number));
     } finally {
       for (const model of loaded) await model.unload();
     }

@@ -78,7 +78,8 @@ export class Stages {
       (text) => text === expected,
       () => false,
     );
-    // The seal comes last: a result without it, or with another, is not taken.
+    // The seal comes last, and the one of another result goes before that is written over.
+    if (!done) await rm(seal, { force: true });
     return { result, checkpoint, done, seal: () => writeFileAtomically(seal, [Buffer.from(expected)]) };
   }
 }

@@ -55,7 +55,8 @@ export async function removeLeastBranches(model: Model, options: BranchOptions):
     let best: { readonly model: Model; readonly removed: RemovedBranch } | undefined;
     for (const branch of tried) {
       if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${removed.length} blocks were removed`);
-      const { without, loss, top1 } = await lossWithout(current, branch, options);
+      const { without, loss: measured, top1 } = await lossWithout(current, branch, options);
+      const loss = Number.isNaN(measured) ? Number.POSITIVE_INFINITY : measured;
       losses.set(branch.output, loss);
       if (best === undefined || loss < best.removed.loss) {
         best = { model: without, removed: { output: branch.output, loss, top1 } };

@@ -235,6 +235,7 @@ describe('decodeSkz() of a sealed file with', () => {
   it.each([
     ['dimensions of gigabytes', { dims: [4e9, 4e9] }, /shape has 16000000000000000000 elements/],
     ['dimensions that overflow', { dims: new Array<number>(200).fill(4e9) }, /shape has/],
+    ['dimensions that overflow, and a 0', { dims: [...new Array<number>(40).fill(2 ** 32 - 1), 0] }, /shape has NaN/],
     ['a dimension beyond the entries', { dims: [12] }, /12 elements, which 2 entries/],
     ['fewer elements than entries', { dims: [1] }, /1 elements, which 2 entries/],
     ['entries of gigabytes', { entries: [4e9], dims: [4e9] }, /1 bytes cannot hold 4000000000 symbols/],

@@ -180,7 +180,7 @@ function withTensors(model: Model, records: readonly TensorRecord[]): Model {
     }
     coded.add(name);
     decodedBytes += dims.reduce((product, dim) => product * dim, 4);
-    if (decodedBytes > LARGEST_DECODED) throw corrupt(`its tensors would take more than ${LARGEST_DECODED} bytes`);
+    if (!(decodedBytes <= LARGEST_DECODED)) throw corrupt(`its tensors would take more than ${LARGEST_DECODED} bytes`);
     initializers.set(name, new Tensor('float32', dims, remembered(record), place.rest));
   }
   return { ...model, graph: { ...model.graph, initializers } };

@@ -62,7 +62,8 @@ export function readRecord(from: FieldReader): TensorRecord {
     const gaps = indexBits === 0 ? undefined : readStream(from, 2 ** indexBits, entries);
     const elements = dims.reduce((product, dim) => product * dim, 1);
     const most = indexBits === 0 ? entries : (entries + 1) * 2 ** indexBits - 1;
-    if (elements > most || entries > elements) {
+    // Dimensions that overflow and a 0 make NaN, which no bound holds back unless it says so itself.
+    if (!(elements <= most && entries <= elements)) {
       throw new Error(`its shape has ${elements} elements, which ${entries} entries cannot stand for`);
     }
     return { name, dims, tensor: { indexBits, codebook, entries, codes, gaps } };
