@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Tensor } from '../src/graph/index.ts';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
 import { sharedDir } from './shared.ts';
@@ -124,6 +125,21 @@ describe('skein prune', () => {
     });
     const deep = await prune('deep.onnx', ...words, '--blocks', '0');
     expect(JSON.parse(deep.stdout)).toMatchObject({ blocks: 0 });
+  });
+
+  it('refuses a model that is quantised', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('input', 'float32', ['batch', 3, 16, 16]);
+    const [scale, zero] = [
+      b.constant(Tensor.float32([], Float32Array.of(0.1))),
+      b.constant(Tensor.of('uint8', [], [0])),
+    ];
+    const rounded = b.op('DequantizeLinear', [b.op('QuantizeLinear', [x, scale, zero]), scale, zero]);
+    const y = b.globalAveragePool(b.relu(b.conv(rounded, { out: 16, kernel: 3 })));
+    b.output('logits', b.linear(b.flatten(y), { out: 10 }));
+    await writeModel(b.build(), join(folder, 'int8.onnx'));
+    const { code, stderr } = await skein('prune', 'int8.onnx', ...IMAGES, '-o', 'no.onnx');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/it is quantised.*prune first, then quantise/)]);
   });
 
   it('refuses a model that has nothing to prune', async () => {

@@ -1,6 +1,6 @@
 /** `skein prune`: takes channels, and residual blocks that lose all of theirs, out of a model, then fine-tunes it. */
 import { Command, Option } from 'commander';
-import { SkeinError } from '../base/index.ts';
+import { type ErrorCode, SkeinError } from '../base/index.ts';
 import type { Criterion, PruningTarget } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ChannelGroups } from '../transforms/index.ts';
@@ -75,15 +75,29 @@ function readMultiple(text: string): number | 'auto' {
   return text === 'auto' ? text : wholeNumber(1)(text);
 }
 
+/** What pruning itself ends in where its targets or the model will not do. */
+const NEEDS_OTHER_WORDS: ReadonlySet<ErrorCode> = new Set(['invalid-argument', 'unsupported'] as const);
+
 async function prune(context: CompressionContext, flags: PruneFlags): Promise<Compressed> {
   const { pruneModel } = await import('../compress/index.ts');
   const { liftWeights } = await import('../ops/index.ts');
   const { channelGroups, fold, residualBranches, runPasses } = await import('../transforms/index.ts');
-  const { stages, output, signal } = context;
+  const { stages, output, signal, training } = context;
+  if (context.model.graph.nodes.some(({ opType }) => opType === 'QuantizeLinear' || opType === 'DequantizeLinear')) {
+    throw new SkeinError(
+      'unsupported',
+      'Cannot prune the model: it is quantised, and what its channels are worth cannot be seen; prune first, then quantise',
+    );
+  }
   const model = runPasses(liftWeights(context.model), [fold]).model;
   const { targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks } = flags;
   // The words, not what they come to: milliseconds measured anew would make it another pruning.
-  const words = { targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks };
+  const { seed } = flags;
+  const data = [await training.digest(), seed, context.preprocessing];
+  const words = {
+    ...{ targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks },
+    data,
+  };
   const targets = await targetsOf(context, model, flags);
   let rough: Model;
   try {
@@ -102,7 +116,7 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
     });
   } catch (error) {
     // Other words are needed: what was done with these is of no use.
-    if (error instanceof SkeinError && error.code !== 'cancelled') await stages.clear();
+    if (error instanceof SkeinError && NEEDS_OTHER_WORDS.has(error.code)) await stages.clear();
     throw error;
   }
   const branches = [residualBranches(model).length, residualBranches(rough).length] as const;

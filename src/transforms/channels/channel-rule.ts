@@ -25,8 +25,10 @@ export const likeFirst: ChannelRule = {
 /** Only axes 0 and 1 of the first input are kept apart; over the others it slides or sums up. */
 export const overMaps: ChannelRule = {
   relate(c) {
+    // Indices of MaxPool count through the channels.
+    const counted = (c.node.outputs[1] ?? '') !== '';
     const kept = c.layout(0).filter((block) => {
-      if (block.axis <= 1) return true;
+      if (block.axis <= 1 && !counted) return true;
       c.fix(block.atoms);
       return false;
     });
