@@ -2,8 +2,9 @@
  * Keeps two runs from writing the same files: a file beside them holds the number of the process that has them. What a
  * killed process left is taken over. Processes of other machines and containers are not seen.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SkeinError } from './errors.ts';
@@ -13,9 +14,10 @@ export interface RunLock {
   release(): void;
 }
 
-/** Between a lock's making and its content. */
+/** While another is at the same lock. */
 const MOMENT_MS = 200;
-const ATTEMPTS = 5;
+const FORGOTTEN_MS = 5000;
+const ATTEMPTS = 40;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -73,15 +75,18 @@ function isHeld(holder: string, mine: string): boolean {
   return holder === mine || start === '' || start === startOf(Number(pid));
 }
 
+/** With its content at once: a link, which only one of several succeeds in. */
 async function made(path: string, content: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID().slice(0, 8)}.tmp`;
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(content);
-    await file.close();
+    await writeFile(draft, content, { flag: 'wx' });
+    await link(draft, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw writeError(path.slice(0, -'.lock'.length), error);
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
@@ -98,16 +103,23 @@ async function contentOf(path: string): Promise<string | undefined> {
   return read();
 }
 
-/** By a rename, which only one of several succeeds in: what was taken by then is not taken from under its new holder. */
+/** One at a time, each looking again: what another has taken by then is not taken from under it. */
 async function takeAway(path: string, holder: string): Promise<void> {
-  const aside = `${path}.${process.pid}.tmp`;
+  const guard = `${path}.taking`;
   try {
-    await rename(path, aside);
+    await mkdir(guard);
   } catch {
+    await setTimeout(MOMENT_MS);
+    // Left by one that was killed between two lines.
+    const { mtimeMs } = await stat(guard).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > FORGOTTEN_MS) await rmdir(guard).catch(() => {});
     return;
   }
-  if ((await contentOf(aside)) === holder) await rm(aside, { force: true });
-  else await rename(aside, path);
+  try {
+    if ((await contentOf(path)) === holder) await rm(path, { force: true });
+  } finally {
+    await rmdir(guard).catch(() => {});
+  }
 }
 
 function held(path: string, mine: string, folders: readonly string[]): RunLock {

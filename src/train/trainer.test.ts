@@ -54,7 +54,8 @@ describe('Trainer', () => {
   it('leaves a checkpoint behind an epoch whose held-out images cannot be read, which goes on to the same bits', async () => {
     const unreadable = new Proxy(images, {
       get: (target, key) => {
-        if (key === 'batches') return () => Promise.reject(new Error('gone'));
+        if (key === 'batches')
+          return () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('gone')) }) });
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === 'function' ? value.bind(target) : value;
       },
@@ -63,7 +64,7 @@ describe('Trainer', () => {
     const saved: Checkpoint[] = [];
     const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
     await trainer.open();
-    await expect(trainer.run({ onCheckpoint: save, checkpointEveryMs: 1e9 })).rejects.toThrow();
+    await expect(trainer.run({ onCheckpoint: save, checkpointEveryMs: 1e9 })).rejects.toThrow('gone');
     await trainer.close();
     expect(saved.map(({ progress }) => progress)).toMatchObject([{ epoch: 0, batch: trainer.stepsPerEpoch }]);
     expect(vectorBytes(await train({ validation: images }, saved[0]))).toEqual(
