@@ -12,7 +12,7 @@ export interface Measured {
   readonly macs: number;
   /** Of the file. */
   readonly bytes: number;
-  /** Median of one image on one thread, inside ONNX Runtime; both models take turns. */
+  /** Of one image on one thread, inside ONNX Runtime; both models take turns. */
   readonly latencyMs: number;
   /** Images a second at the best batch size, on all cores. */
   readonly throughput: number;

@@ -55,15 +55,15 @@ export class Meter {
     this.#engine = new Engine({ workers: 1, threads });
   }
 
-  /** Median milliseconds of one image inside ONNX Runtime. */
+  /** Milliseconds of one image inside ONNX Runtime, as {@link latenciesMs} has them. */
   async latencyMs(model: Model, options: LatencyOptions & { readonly shape?: ImageShape } = {}): Promise<number> {
     const [median] = await this.latenciesMs([model], options);
     return median as number;
   }
 
   /**
-   * Median milliseconds of one image for each model. They take turns, so that what else the machine does meets all of them;
-   * each one's is the median over the rounds of its fastest half.
+   * Milliseconds of one image for each model. They take turns, so that what else the machine does meets all of them;
+   * each one's is the median over the rounds of the lower quartile in each.
    * @param options.shape of an image, where the models leave it open
    */
   async latenciesMs(
