@@ -47,7 +47,7 @@ export function fineTuner(flags: CompressionFlags, around: Surroundings): Compre
     };
     if (options.epochs === 0) return model;
     const { training: _training, validation: _validation, writeLoss: _writeLoss, lesson, ...words } = options;
-    const data = [options.training, options.validation].map((each) => [each?.source, each?.split, each?.size]);
+    const data = [await options.training.digest(), await options.validation?.digest()];
     return stages.model(name, [model, words, data, ...settingsOf(lesson)], async (checkpoint) => {
       const isScored = lesson?.kind !== 'hint';
       let progress: ReturnType<Output['progress']> | undefined;
