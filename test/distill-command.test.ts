@@ -1,5 +1,5 @@
 /** `skein distill` as a process of its own, and `--distill` of any compression: what they write, print, and end with. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -15,9 +15,9 @@ import { openData } from '../src/data/index.ts';
 import type { Model } from '../src/graph/index.ts';
 import { readModel } from '../src/onnx/index.ts';
 import { buildArchitecture } from '../src/zoo/index.ts';
+import { MAIN, skeinIn } from './run-skein.ts';
 import { writeSmallShapes } from './small-shapes.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const EMBEDDED = fileURLToPath(new URL('../../models/shapes-small.onnx', import.meta.url));
 const QUICK = ['--data', 'images', '--val', 'images', '--batch', '20', '--threads', '1'] as const;
 
@@ -29,18 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const skein = (...args: string[]): Promise<Outcome> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 const distill = (student: string, ...words: string[]) =>
   skein('distill', student, '--teacher', 'teacher.onnx', ...QUICK, '--epochs', '2', ...words);
 

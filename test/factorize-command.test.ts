@@ -1,15 +1,13 @@
 /** `skein factorize` as a process of its own: what it writes, prints, and ends with. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
+import { skeinIn } from './run-skein.ts';
 import { sharedDir } from './shared.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const IMAGES = ['--data', 'shapes', '--limit', '100'] as const;
 
 let folder: string;
@@ -23,12 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const skein = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 
 const factorize = (output: string, ...args: string[]) =>
   skein('factorize', 'net.onnx', ...IMAGES, '--threads', '1', '-o', output, ...args);

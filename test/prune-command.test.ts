@@ -1,17 +1,16 @@
 /** `skein prune` as a process of its own: what it writes, prints, and ends with. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Tensor } from '../src/graph/index.ts';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
+import { MAIN, skeinIn } from './run-skein.ts';
 import { sharedDir } from './shared.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const IMAGES = ['--data', 'shapes', '--limit', '100', '--images', '50', '--threads', '1'] as const;
 
 let folder: string;
@@ -35,12 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const skein = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 
 const prune = (output: string, ...args: string[]) => skein('prune', 'net.onnx', ...IMAGES, '-o', output, ...args);
 

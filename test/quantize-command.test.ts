@@ -1,30 +1,17 @@
 /** `skein quantize` as a process of its own: what it writes, prints, and ends with; what the other commands make of that. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
+import { skeinIn } from './run-skein.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const DATA = ['--data', 'shapes', '--limit', '60'] as const;
 /** Class names of `shapes`. */
 const SHAPES = 'circle,crescent,cross,hexagon,pentagon,ring,semicircle,square,star,triangle';
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const skein = (...args: string[]): Promise<Outcome> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 
 let folder: string;
 beforeAll(async () => {

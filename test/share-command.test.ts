@@ -1,32 +1,20 @@
 /** `skein share` and `skein unpack` as processes of their own, and what the other commands make of a `.skz` file. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { buildArchitecture } from '../src/zoo/index.ts';
+import { MAIN, type Outcome, skeinIn } from './run-skein.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const IMAGES = ['--data', 'shapes', '--limit', '40'] as const;
 const QUICK = [...IMAGES, '--threads', '1', '--epochs', '2', '--steps', '2', '--conv-bits', '4'] as const;
 
 let folder: string;
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const skein = (...args: string[]): Promise<Outcome> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 
 let shared: Outcome;
 beforeAll(async () => {

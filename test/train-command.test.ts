@@ -6,15 +6,14 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../src/graph/index.ts';
 import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
 import { feed, runOnnx } from './run-onnx.ts';
+import { MAIN, type Outcome, skeinIn } from './run-skein.ts';
 import { writeSmallModel } from './small-models.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const IMAGES = ['--data', 'shapes', '--limit', '100'] as const;
 const QUICK = [...IMAGES, '--epochs', '1', '--threads', '1'] as const;
 /** Class names of `shapes`. */
@@ -26,18 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const skein = (...args: string[]): Promise<Outcome> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+const skein = skeinIn(() => folder);
 
 /** Ends the command by a signal once it has said `word`. */
 async function stopped(word: string, signal: NodeJS.Signals, ...args: string[]): Promise<Outcome> {
