@@ -41,7 +41,7 @@ async function compare(options: CompressionOptions): Promise<void> {
   const rows = await measureChains(files, options, log);
   const header = [
     machineLine(describeMachine()),
-    `top-1 of the test images; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
+    `top-1 of the ${options.split === 'test' ? 'test' : 'validation'} images; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
   ];
   console.log(`${header.map((line) => `# ${line}`).join('\n')}\n\n${compressionText(rows)}`);
   if (options.picture !== undefined) await writeFile(options.picture, paretoPicture(rows));

@@ -1,5 +1,7 @@
 /** Makes the models of a chain by the commands themselves. What is there is not made again; what was stopped goes on. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 import type { CompressionOptions } from './options.ts';
@@ -14,20 +16,52 @@ export function fileOf({ model, steps }: Pick<Chain, 'model' | 'steps'>, options
 }
 
 export async function makeChain(chain: Chain, options: CompressionOptions, log: (line: string) => void): Promise<void> {
-  for (const [i, name] of chain.steps.entries()) {
-    const before = fileOf({ ...chain, steps: chain.steps.slice(0, i) }, options);
-    const output = fileOf({ ...chain, steps: chain.steps.slice(0, i + 1) }, options);
-    const step = STEPS[name];
-    if (step === undefined) throw new Error(`there is no step '${name}'`);
+  for (const length of chain.steps.keys()) {
+    const steps = chain.steps.slice(0, length + 1);
+    const output = fileOf({ ...chain, steps }, options);
+    const call = await callOf({ ...chain, steps }, options);
     const stem = output.replace(/\.\w+$/, '');
-    const half = [`${stem}.steps`, `${stem}.checkpoint`].find((path) => existsSync(path));
-    if (existsSync(output) && half === undefined) continue;
+    const unfinished = [`${stem}.steps`, `${stem}.checkpoint`];
+    const recipe = `${output}.recipe.json`;
+    // What other words, data or code of an earlier step made is not what the table says it is.
+    if ((await textOf(recipe)) !== call.recipe) {
+      for (const path of [output, ...unfinished]) await rm(path, { recursive: true, force: true });
+      await writeFile(recipe, call.recipe);
+    }
+    const half = unfinished.some((path) => existsSync(path));
+    if (existsSync(output) && !half) continue;
     log(`${output} …`);
-    const [command, ...words] = step.map((word) => (word === 'epochs' ? String(EPOCHS[chain.model]) : word));
-    const data = ['--data', join(options.data, 'train.tar'), '--val', join(options.data, 'val.tar')];
-    const limit = options.limit === undefined ? [] : ['--limit', String(options.limit)];
-    const go = half === undefined ? [] : ['--resume'];
-    const call = [SKEIN, command as string, before, ...data, ...limit, '-o', output, ...words, ...go];
-    await runProgram(process.execPath, call, (line) => log(`  ${line}`));
+    const words = [...call.words, '-o', output, ...(half ? ['--resume'] : [])];
+    await runProgram(process.execPath, [SKEIN, ...words], (line) => log(`  ${line}`));
   }
+}
+
+/** The words that make a chain's last step, and what says whether a file was made by them. */
+async function callOf(
+  { model, steps }: Pick<Chain, 'model' | 'steps'>,
+  options: CompressionOptions,
+): Promise<{ readonly words: readonly string[]; readonly recipe: string }> {
+  const name = steps.at(-1) as string;
+  const step = STEPS[name];
+  if (step === undefined) throw new Error(`there is no step '${name}'`);
+  const before = fileOf({ model, steps: steps.slice(0, -1) }, options);
+  const teacher = fileOf({ model: 'resnet56', steps: [] }, options);
+  const [command, ...own] = step.map((word) =>
+    word.replace('{epochs}', String(EPOCHS[model])).replace('{resnet56}', teacher),
+  );
+  const data = ['--data', join(options.data, 'train.tar'), '--val', join(options.data, 'val.tar')];
+  const limit = options.limit === undefined ? [] : ['--limit', String(options.limit)];
+  const words = [command as string, before, ...data, ...limit, ...own];
+  return { words, recipe: `${JSON.stringify({ words, before: await digestOf(before) })}\n` };
+}
+
+function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
+}
+
+/** Of a file's contents. */
+export async function digestOf(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 }

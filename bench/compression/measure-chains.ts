@@ -1,11 +1,12 @@
 /** Measures what the chains made. */
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Meter } from '../../src/compress/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import type { EvaluateReport } from '../../src/plan/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
+import { digestOf } from './make-chain.ts';
 import type { CompressionOptions } from './options.ts';
 import type { Chain } from './recipes.ts';
 import type { CompressionRow } from './table.ts';
@@ -44,12 +45,11 @@ export async function measureChains(
 }
 
 /** Kept beside the models: the test images are looked at once. */
-async function evaluationOf(file: string, options: CompressionOptions): Promise<EvaluateReport> {
-  const { size, mtimeMs } = await stat(file);
-  const kept = join(options.folder, `${basename(file)}.${size}-${Math.round(mtimeMs)}.json`);
+async function evaluationOf(file: string, { data, folder, split }: CompressionOptions): Promise<EvaluateReport> {
+  const kept = join(folder, `${basename(file)}.${(await digestOf(file)).slice(0, 12)}.${split}.json`);
   if (!existsSync(kept)) {
-    const data = join(options.data, 'test.tar');
-    await writeFile(kept, await runProgram(process.execPath, [SKEIN, 'evaluate', file, '--data', data, '--json']));
+    const words = ['evaluate', file, '--data', join(data, `${split}.tar`), '--json'];
+    await writeFile(kept, await runProgram(process.execPath, [SKEIN, ...words]));
   }
   return JSON.parse(await readFile(kept, 'utf8')) as EvaluateReport;
 }

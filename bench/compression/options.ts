@@ -17,6 +17,8 @@ export interface CompressionOptions {
   /** Where what is made is kept. */
   readonly folder: string;
   readonly rounds: number;
+  /** What the accuracy is measured on. */
+  readonly split: 'test' | 'val';
   readonly markdown: string | undefined;
   readonly picture: string | undefined;
 }
@@ -29,6 +31,7 @@ the same budget of training. Takes hours on two cores; called again, it goes on 
   --limit <n>         images of training, to try it out
   --folder <folder>   where models and logs are kept (skein-compression in the system's folder for temporary files)
   --rounds <n>        of measuring latencies (9)
+  --split <name>      test, or val while recipes are still being chosen (test)
   --markdown <file>   the table as Markdown, too
   --picture <file>    latency against accuracy, as SVG`;
 
@@ -45,11 +48,14 @@ export function readCompressionOptions(args: readonly string[]): CompressionOpti
       limit: text,
       folder: text,
       rounds: text,
+      split: text,
       markdown: text,
       picture: text,
     },
   });
   if (values.help) return 'help';
+  const { split = 'test' } = values;
+  if (split !== 'test' && split !== 'val') throw new Error(`--split: expected test or val, received '${split}'`);
   const needed = (name: string, value: string | undefined, ...path: string[]): string => {
     const found = value ?? (sharedDir === undefined ? undefined : join(sharedDir, ...path));
     if (found !== undefined) return found;
@@ -62,6 +68,7 @@ export function readCompressionOptions(args: readonly string[]): CompressionOpti
     limit: values.limit === undefined ? undefined : positive('limit', values.limit, 1),
     folder: values.folder ?? join(tmpdir(), 'skein-compression'),
     rounds: positive('rounds', values.rounds, 9),
+    split,
     markdown: values.markdown,
     picture: values.picture,
   };

@@ -3,7 +3,7 @@
  * that chains with the same beginning share it. Every model stands beside itself after the same budget of training.
  */
 
-/** Words of `skein` without model, data and output. */
+/** Words of `skein` without model, data and output; `{epochs}` stands for those of the model, `{resnet56}` for its file. */
 export type Step = readonly [command: string, ...words: string[]];
 
 export interface Chain {
@@ -25,15 +25,14 @@ export interface Bars {
 }
 
 /** Epochs of training that a model's rows have, its own and those of what is made of it. */
-export const EPOCHS: Readonly<Record<string, number>> = { resnet20: 3, resnet56: 3, vgg19: 2 };
+export const EPOCHS: Readonly<Record<string, number>> = { resnet20: 3, resnet56: 3, vgg19: 1 };
 
 const RATE = '0.01';
-const tuned = ['--rate', RATE];
+const tuned = ['--epochs', '{epochs}', '--rate', RATE];
 
-/** `epochs` stands for those of the model. */
 export const STEPS: Readonly<Record<string, Step>> = {
-  trained: ['train', '--epochs', 'epochs', '--rate', RATE],
-  pruned: ['prune', '--target-macs', '0.48', '--epochs', 'epochs', ...tuned],
+  trained: ['train', ...tuned],
+  pruned: ['prune', '--target-macs', '0.48', ...tuned],
   // Widths below what is fast save no time: with a target of time whole blocks go.
   shallower: [
     'prune',
@@ -42,15 +41,17 @@ export const STEPS: Readonly<Record<string, Step>> = {
     '--target-latency',
     '1.7x',
     '--epochs',
-    'epochs',
+    '{epochs}',
     '--distill',
     '0.7',
     '--rate',
     '0.02',
   ],
-  factorized: ['factorize', '--target-macs', '0.32', '--epochs', 'epochs', ...tuned],
+  factorized: ['factorize', '--target-macs', '0.32', ...tuned],
   int8: ['quantize', '--epochs', '0'],
-  shared: ['share', '--sparsity', '0.92', '--conv-bits', '5', '--epochs', 'epochs', ...tuned],
+  float16: ['quantize', '--fp16'],
+  distilled: ['distill', '--teacher', '{resnet56}', ...tuned],
+  shared: ['share', '--sparsity', '0.92', '--conv-bits', '5', ...tuned],
 };
 
 export const CHAINS: readonly Chain[] = [
@@ -58,11 +59,13 @@ export const CHAINS: readonly Chain[] = [
     { title: model, model, steps: [] },
     { title: 'trained on', model, steps: ['trained'] },
   ]),
+  { title: 'taught by resnet56', model: 'resnet20', steps: ['distilled'] },
   { title: 'pruned', model: 'resnet20', steps: ['pruned'] },
   { title: 'int8', model: 'resnet20', steps: ['int8'] },
   { title: 'pruned', model: 'resnet56', steps: ['shallower'], bars: { macs: 2, speed: 1.6, lost: 0.5 } },
   { title: 'int8', model: 'resnet56', steps: ['int8'], bars: { speed: 1.5, lost: 0.3 } },
   { title: 'pruned, int8', model: 'resnet56', steps: ['shallower', 'int8'] },
+  { title: 'float16', model: 'vgg19', steps: ['float16'] },
   { title: 'pruned', model: 'vgg19', steps: ['pruned'] },
   { title: 'factorized', model: 'vgg19', steps: ['factorized'], bars: { macs: 3, speed: 2, lost: 0.5 } },
   { title: 'int8', model: 'vgg19', steps: ['int8'], bars: { speed: 2.5, lost: 0.3 } },
