@@ -30,6 +30,11 @@ const BLOCKS: Readonly<Record<string, Block>> = {
   wholeGroups: (b, x) => b.relu(b.conv(b.relu(convBn(b, x, 8)), { out: 8, kernel: 3, padding: 1, groups: 4 })),
   depthwise: (b, x, random) => b.relu(convBn(b, x, channelsOf(b, x) * pick(random, [1, 2]), channelsOf(b, x))),
   shuffled: (b, x) => b.channelShuffle(b.relu(convBn(b, x, 6)), 2),
+  // A shuffle that also swaps height and width is no permutation of channels, although the shape comes back.
+  shuffledAndTurned: (b, x) => {
+    const split = b.reshape(b.relu(convBn(b, x, 6)), [-1, 2, 3, b.sizeOf(x, 2), b.sizeOf(x, 3)]);
+    return b.reshape(b.transpose(split, [0, 2, 1, 4, 3]), [-1, 6, b.sizeOf(x, 3), b.sizeOf(x, 2)]);
+  },
   shuffleUnit: (b, x) => {
     const [left = '', right = ''] = b.split(convBn(b, x, 8), [4, 4]);
     return b.channelShuffle(b.concat([left, b.relu(convBn(b, b.relu(convBn(b, right, 5)), 4))]), 2);
@@ -57,7 +62,8 @@ const BLOCKS: Readonly<Record<string, Block>> = {
     b.relu(b.convTranspose(x, { out: 2 * channelsOf(b, x), kernel: 3, padding: 1, groups: channelsOf(b, x) })),
   constants: (b, x) => {
     const of = (name: string): string => b.scope(x, () => b.parameter(name, [channelsOf(b, x), 1, 1], 0.5));
-    return b.op('PRelu', [b.add(b.mul(x, of('scale')), of('shift')), of('slope')]);
+    const scaled = b.op('Div', [b.mul(x, of('scale')), of('divisor')]);
+    return b.op('PRelu', [b.add(scaled, of('shift')), of('slope')]);
   },
   instances: (b, x) => {
     const vector = (name: string): string => b.parameter(name, [channelsOf(b, x)], 0.7);
@@ -87,6 +93,11 @@ const HEADS: readonly Block[] = [
   (b, x) => b.linear(b.flatten(b.globalAveragePool(x)), { out: 4 }),
   (b, x) => b.linear(b.relu(b.linear(b.flatten(x), { out: 9 })), { out: 4 }),
   (b, x) => b.linear(b.reshape(x, [0, -1]), { out: 4 }),
+  (b, x) => {
+    const pooled = b.flatten(b.globalAveragePool(x));
+    const values = Float32Array.from({ length: 4 * channelsOf(b, x) }, (_, i) => Math.cos(i));
+    return b.op('Gemm', [pooled, b.parameter('weight', [channelsOf(b, x), 4], values)]);
+  },
   (b, x) => b.linear(b.reshape(b.globalAveragePool(x), [-1, channelsOf(b, x)]), { out: 4 }),
   (b, x) => b.linear(b.op('ReduceMean', [x], { axes: [2, 3], keepdims: 0 }), { out: 4 }),
   (b, x) => b.flatten(b.globalAveragePool(b.conv(x, { out: 4, kernel: 1 }))),
@@ -96,7 +107,8 @@ const HEADS: readonly Block[] = [
 export function randomNetwork(seed: number): { model: Model; blocks: readonly string[] } {
   const random = new Random(seed);
   const b = new GraphBuilder({ seed });
-  let x = b.relu(convBn(b, b.input('input', 'float32', ['batch', 3, 6, 6]), 6));
+  const batch = pick(random, ['batch', 2]);
+  let x = b.relu(convBn(b, b.input('input', 'float32', [batch, 3, 6, 6]), 6));
   const blocks: string[] = [];
   for (let i = 0; i < 2 + random.integer(4); i++) {
     const name = pick(random, Object.keys(BLOCKS));
@@ -105,6 +117,9 @@ export function randomNetwork(seed: number): { model: Model; blocks: readonly st
     x = b.scope(`block${i}`, () => (BLOCKS[name] as Block)(b, from, random));
   }
   b.output('logits', pick(random, HEADS)(b, x, random));
+  // Whoever reads these sees every channel.
+  if (random.uniform() < 0.2) b.output('features', b.op('ReduceMax', [x], { axes: [2, 3] }));
+  if (random.uniform() < 0.2) b.output('shape', b.op('Shape', [x]));
   const model = b.build();
   const initializers = new Map(model.graph.initializers);
   for (const [name, { dtype, dims, size }] of initializers) {
@@ -112,5 +127,13 @@ export function randomNetwork(seed: number): { model: Model; blocks: readonly st
     const values = Float32Array.from({ length: size }, () => random.uniform(0.5, 1.5));
     initializers.set(name, Tensor.float32(dims, values));
   }
-  return { model: { ...model, graph: { ...model.graph, initializers } }, blocks };
+  // Exporters leave the batch without a name, too.
+  const inputs =
+    batch === 2 || random.uniform() < 0.5
+      ? model.graph.inputs
+      : model.graph.inputs.map((each) => ({
+          ...each,
+          type: { dtype: 'float32' as const, dims: [undefined, 3, 6, 6] },
+        }));
+  return { model: { ...model, graph: { ...model.graph, inputs, initializers } }, blocks };
 }

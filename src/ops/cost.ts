@@ -17,6 +17,7 @@ import { type InferOptions, infer } from './infer-shapes.ts';
 import { OpContext } from './op-context.ts';
 import { ruleOf } from './op-rules.ts';
 import { parameterUses } from './trainable-initializers.ts';
+import { unnamedBatches } from './unnamed-batches.ts';
 
 export interface CostOptions extends InferOptions {
   /** Samples that the MACs are for; 1 unless told. */
@@ -97,16 +98,6 @@ function batchOf(graph: Graph, batch: number): { symbols: Record<string, number>
     else if (typeof first === 'number') fixed ??= first;
   }
   return { symbols, fixed: Object.keys(symbols).length > 0 ? undefined : fixed };
-}
-
-/** Input shapes whose first dimension is there but has no name, with the batch in its place. */
-function unnamedBatches(graph: Graph, batch: number): Record<string, ValueType['dims'] & object> {
-  const shapes: Record<string, ValueType['dims'] & object> = {};
-  for (const { name, type } of feedsOf(graph)) {
-    const dims = type?.dims;
-    if (dims !== undefined && dims.length > 0 && dims[0] === undefined) shapes[name] = [batch, ...dims.slice(1)];
-  }
-  return shapes;
 }
 
 /** How many parameters each node is the first to use; one that is stored in another type belongs to who uses it then. */

@@ -17,4 +17,5 @@ export { productWeights } from './product-weights.ts';
 export { constantOf, isInactiveDropout } from './shape-arithmetic.ts';
 export { isSoftmaxed } from './softmaxed.ts';
 export { FLOAT_TYPES, trainableInitializers } from './trainable-initializers.ts';
+export { unnamedBatches } from './unnamed-batches.ts';
 export * from './window.ts';

@@ -9,6 +9,8 @@ export interface Surroundings {
   readonly labels: ChannelLabels;
   readonly inference: Inference;
   readonly readers: ReadonlyMap<string, readonly Node[]>;
+  /** What the graph gives out. */
+  readonly outputs: ReadonlySet<string>;
 }
 
 export class ChannelContext {
@@ -43,6 +45,11 @@ export class ChannelContext {
   /** The nodes that use output `o`. */
   readers(o: number): readonly Node[] {
     return this.#around.readers.get(this.node.outputs[o] ?? '') ?? [];
+  }
+
+  /** Whether the graph gives out output `o`. */
+  isGraphOutput(o: number): boolean {
+    return this.#around.outputs.has(this.node.outputs[o] ?? '');
   }
 
   name(i: number): string {

@@ -8,7 +8,7 @@
  * Give it a model that went through the pass `fold`: shape arithmetic and Constant nodes hide channels.
  */
 import { constantInitializers, consumersOf, describeNode, type Model, type Node, usedBy } from '../../graph/index.ts';
-import { type Dims, type Inference, infer } from '../../ops/index.ts';
+import { type Inference, infer, unnamedBatches } from '../../ops/index.ts';
 import { ChannelContext } from './channel-context.ts';
 import { ChannelLabels } from './channel-labels.ts';
 import type { ChannelLayout, ChannelRole } from './channel-layout.ts';
@@ -27,7 +27,7 @@ export interface ParameterAxis extends ChannelAxis {
 }
 
 export interface ChannelGroup {
-  /** The first initializer that makes these channels, without `.weight`. */
+  /** The first initializer that makes these channels, without `.weight`; where it makes several groups, numbered: `conv1#2`. */
   readonly name: string;
   /** All units, in the order of their first indices. */
   readonly units: readonly number[];
@@ -62,13 +62,14 @@ export interface ChannelGroups {
 /** @throws SkeinError 'invalid-argument' where the model's shapes contradict */
 export function channelGroups(model: Model): ChannelGroups {
   const { graph } = model;
-  const inference = infer(model, { declared: false, inputShapes: namedBatches(model) });
+  const inference = infer(model, { declared: false, inputShapes: unnamedBatches(graph, 'batch') });
   const constants = constantInitializers(graph, model.irVersion);
   const labels = new ChannelLabels(constants);
-  const around = { labels, inference, readers: consumersOf(graph) };
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const around = { labels, inference, readers: consumersOf(graph), outputs };
   for (const { name } of graph.inputs) labels.setReason(name, `'${name}' is an input of the graph`);
   for (const node of graph.nodes) relate(node, around);
-  for (const { name } of graph.outputs) labels.fix(name, `'${name}' is an output of the graph`);
+  for (const name of outputs) labels.fix(name, `'${name}' is an output of the graph`);
   labels.finish();
   return numbered(labels, constants, inference);
 }
@@ -89,16 +90,6 @@ function relate(node: Node, around: ConstructorParameters<typeof ChannelContext>
     const followed = source === undefined || labels.layoutOf(source).length > 0;
     labels.setReason(name, followed ? `${describeNode(node)} is not understood here` : labels.reasonOf(source));
   }
-}
-
-/** Shapes of inputs whose batch has no name, with one: so it can be told from other unknown sizes. */
-function namedBatches({ graph }: Model): Record<string, Dims> {
-  const shapes: Record<string, Dims> = {};
-  for (const { name, type } of graph.inputs) {
-    const dims = type?.dims;
-    if (dims !== undefined && dims.length > 0 && dims[0] === undefined) shapes[name] = ['batch', ...dims.slice(1)];
-  }
-  return shapes;
 }
 
 type AtomAxis = Omit<ParameterAxis, 'units'> & { readonly atoms: Int32Array; readonly constant: boolean };
@@ -122,12 +113,16 @@ function numbered(labels: ChannelLabels, constants: ReadonlyMap<string, unknown>
     else members.push(root);
   }
   const unitOfRoot = new Map<number, number>();
+  const sameNames = new Map<string, number>();
   const groups = [...byMakers.values()].map((roots): ChannelGroup => {
     const units = roots.map((root) => {
       unitOfRoot.set(root, unitOfRoot.size);
       return unitOfRoot.size - 1;
     });
-    return { name: nameOf(where.get(roots[0] ?? 0) ?? [], axes), units };
+    const name = nameOf(where.get(roots[0] ?? 0) ?? [], axes);
+    const count = (sameNames.get(name) ?? 0) + 1;
+    sameNames.set(name, count);
+    return { name: count === 1 ? name : `${name}#${count}`, units };
   });
   const groupOf = new Int32Array(unitOfRoot.size);
   for (const [g, { units }] of groups.entries()) for (const unit of units) groupOf[unit] = g;

@@ -64,7 +64,8 @@ export class ChannelLabels {
     if (!this.#constants.has(name)) return;
     const roles = this.#roles.get(name) ?? new Map<number, ChannelRole>();
     this.#roles.set(name, roles);
-    if (!roles.has(axis)) roles.set(axis, role);
+    // Weights that several nodes share make channels where one of them does.
+    if (!roles.has(axis) || role === 'output') roles.set(axis, role);
   }
 
   roleOf(name: string, axis: number): ChannelRole | undefined {

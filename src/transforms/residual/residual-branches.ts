@@ -4,7 +4,7 @@
  * cost in proportion to their time, whatever widths the engine computes with.
  */
 import { consumersOf, GraphEditor, type Model, type Node, producersOf, usedBy } from '../../graph/index.ts';
-import { type Dims, inferShapes } from '../../ops/index.ts';
+import { type Dims, inferShapes, unnamedBatches } from '../../ops/index.ts';
 
 export interface ResidualBranch {
   /** The Add where the branch comes back, by its output: names the block. */
@@ -26,7 +26,7 @@ export function residualBranches(model: Model): ResidualBranch[] {
   const producers = producersOf(graph);
   const consumers = consumersOf(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const shapes = inferShapes(model);
+  const shapes = inferShapes(model, { inputShapes: unnamedBatches(graph, 'batch') });
   const branches: ResidualBranch[] = [];
   for (const add of graph.nodes) {
     const [a = '', b = ''] = add.inputs;

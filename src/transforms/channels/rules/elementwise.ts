@@ -3,17 +3,20 @@ import type { ChannelContext } from '../channel-context.ts';
 import type { ChannelBlock, ChannelRole } from '../channel-layout.ts';
 import { type ChannelRule, likeFirst } from '../channel-rule.ts';
 
-/** @param role what a constant does for the channels of the other operand */
-function elementwise(role: ChannelRole): ChannelRule {
+/** @param roles what a constant operand does for the channels of the others, by its place; the last one goes on */
+function elementwise(...roles: readonly [ChannelRole, ...ChannelRole[]]): ChannelRule {
+  const roleOf = (i: number): ChannelRole => roles[Math.min(i, roles.length - 1)] as ChannelRole;
   return {
     relate(c) {
       const inputs = [...c.node.inputs.keys()].filter((i) => c.op.has(i));
       const ranks = inputs.map((i) => c.dims(i)?.length);
       if (ranks.includes(undefined)) return;
+      // Channels along several axes at once are for rules of movement.
+      for (const i of inputs) for (const { axes, atoms } of c.layoutAt(i)) if (axes > 1) c.fix(atoms);
       const rank = Math.max(...ranks.map((each) => each ?? 0));
       const blocks: ChannelBlock[] = [];
       for (let axis = 0; axis < rank; axis++) {
-        const atoms = alongAxis(c, inputs, axis - rank, role);
+        const atoms = alongAxis(c, inputs, axis - rank, roleOf);
         if (atoms !== undefined) blocks.push({ axis, axes: 1, atoms });
       }
       c.setOutput(0, blocks);
@@ -26,7 +29,7 @@ function alongAxis(
   c: ChannelContext,
   inputs: readonly number[],
   fromEnd: number,
-  role: ChannelRole,
+  roleOf: (i: number) => ChannelRole,
 ): Int32Array | undefined {
   const operands = inputs.filter((i) => {
     const dim = c.dims(i)?.at(fromEnd);
@@ -43,7 +46,7 @@ function alongAxis(
   const reason = stranger === undefined ? undefined : c.reasonOf(stranger);
   const atoms = c.atoms(first, axisIn(first));
   for (const i of others) c.unify(atoms, c.atoms(i, axisIn(i)), reason);
-  for (const i of operands) if (c.isConstant(i)) c.role(i, axisIn(i), role);
+  for (const i of operands) if (c.isConstant(i)) c.role(i, axisIn(i), roleOf(i));
   // Where one operand is not followed, all are fixed, and so is the output.
   return stranger === undefined ? atoms : undefined;
 }
@@ -60,7 +63,8 @@ export const elementwises = {
   Sub: elementwise('shift'),
   Sum: elementwise('shift'),
   Mul: elementwise('scale'),
-  Div: elementwise('scale'),
+  // A larger divisor makes its channel smaller.
+  Div: elementwise('scale', 'statistic'),
   PRelu: carries,
   Max: carries,
   Mean: carries,

@@ -152,20 +152,23 @@ function transposedBlock(c: ChannelContext, block: ChannelBlock, perm: readonly 
       Array.from({ length: sizes[each] ?? 1 }, (_, i) => base + i * (strides.get(each) ?? 0)),
     );
   }
+  // A shuffle moves channels only: of a value whose other axes change places, too, it is no permutation of channels.
+  const others = perm.filter((each) => !inside(each) && sizes[each] !== 1);
+  const inOrder = others.every((each, i) => i === 0 || each > (others[i - 1] ?? 0));
   const pick = (all: Int32Array): Int32Array => Int32Array.from(from, (i) => all[i] ?? 0);
   const { origin } = block;
   return {
     axis,
     axes: block.axes,
     atoms: pick(block.atoms),
-    ...(origin && { origin: { ...origin, indices: pick(origin.indices) } }),
+    ...(origin && inOrder && { origin: { ...origin, indices: pick(origin.indices) } }),
   };
 }
 
 /** A shape that is read leaves channels alone where nobody looks at how many they are: exporters read the batch so. */
 const shape: ChannelRule = {
   relate(c) {
-    if (c.readers(0).every((reader) => picksSymbols(c, reader))) c.rawLayout(0);
+    if (!c.isGraphOutput(0) && c.readers(0).every((reader) => picksSymbols(c, reader))) c.rawLayout(0);
   },
 };
 
