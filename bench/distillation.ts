@@ -97,7 +97,7 @@ async function made(
   words: readonly string[],
   log: Log,
 ): Promise<string> {
-  const half = ['.steps', '.checkpoint'].some((suffix) => existsSync(file.replace(/\.onnx$/, suffix)));
+  const half = [`${file}.steps`, file.replace(/\.onnx$/, '.checkpoint')].some((path) => existsSync(path));
   if (existsSync(file) && !half) return file;
   log(`${file} …`);
   const same = [...experiment.training, ...experiment.recipe, '--threads', String(threads), '--seed', String(seed)];

@@ -63,7 +63,7 @@ describe('skein distill', () => {
         weight: 0.9,
       },
     ]);
-    expect(existsSync(join(folder, 'made.steps'))).toBe(false);
+    expect(existsSync(join(folder, 'made.onnx.steps'))).toBe(false);
   });
 
   it('teaches by a hint first with --fitnets, of which nothing stays in the model', async () => {

@@ -1,6 +1,7 @@
 /** `skein prune` as a process of its own: what it writes, prints, and ends with. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,25 @@ describe('skein prune', () => {
       '1',
     );
     expect(again.code, again.stderr).toBe(0);
+  });
+
+  it('says what is written when it is stopped while both are measured', async () => {
+    const args = ['prune', 'net.onnx', '--data', 'shapes', '--limit', '20000', '--images', '50', '--epochs', '0'];
+    const child = spawn(process.execPath, [MAIN, ...args, '-o', 'measured.onnx'], { cwd: folder });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const seen = setInterval(() => {
+      if (!child.killed && existsSync(join(folder, 'measured.onnx'))) child.kill('SIGINT');
+    }, 5);
+    const [code] = (await once(child, 'close')) as [number];
+    clearInterval(seen);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("stopped while both were measured: 'measured.onnx' is"),
+    ]);
+    expect(existsSync(join(folder, 'measured.onnx.steps'))).toBe(false);
   });
 
   it('prunes to a latency, by the same share of every layer', async () => {
@@ -144,7 +164,8 @@ describe('skein prune', () => {
 
   it('goes on after an interruption', async () => {
     const words = ['--rounds', '2', '--round-epochs', '1', '--epochs', '30'];
-    const args = ['prune', 'net.onnx', ...IMAGES, '-o', 'resumed.onnx', ...words];
+    const call = (output: string) => ['prune', 'net.onnx', ...IMAGES, '-o', output, ...words];
+    const args = call('resumed.onnx');
     const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -153,9 +174,22 @@ describe('skein prune', () => {
     });
     const [code] = (await once(child, 'close')) as [number];
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('--resume') });
-    const { code: second, stderr: told } = await skein(...args, '--resume');
+    const other = await skein(...args, '--resume', '--epochs', '29', '--threads', '2');
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 30, received 29') });
+    const [{ code: second, stderr: told }, whole] = await Promise.all([
+      skein(...args, '--resume'),
+      skein(...call('whole.onnx')),
+    ]);
     expect(second, told).toBe(0);
+    expect(whole.code, whole.stderr).toBe(0);
     expect(told).not.toContain('round-1, epoch');
+    // The same weights as without the interruption.
+    const [resumed, uninterrupted] = await Promise.all(
+      ['resumed.onnx', 'whole.onnx'].map(async (file) => (await readModel(join(folder, file))).graph),
+    );
+    for (const [name, tensor] of uninterrupted?.initializers ?? []) {
+      expect(resumed?.initializers.get(name)?.elements(), name).toEqual(tensor.elements());
+    }
   });
 
   it.runIf(sharedDir !== undefined)('makes a ResNet-20 smaller that stays a good classifier', async () => {

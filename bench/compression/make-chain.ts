@@ -20,8 +20,7 @@ export async function makeChain(chain: Chain, options: CompressionOptions, log: 
     const steps = chain.steps.slice(0, length + 1);
     const output = fileOf({ ...chain, steps }, options);
     const call = await callOf({ ...chain, steps }, options);
-    const stem = output.replace(/\.\w+$/, '');
-    const unfinished = [`${stem}.steps`, `${stem}.checkpoint`];
+    const unfinished = [`${output}.steps`, output.replace(/\.\w+$/, '.checkpoint')];
     const recipe = `${output}.recipe.json`;
     // What other words, data or code of an earlier step made is not what the table says it is.
     if ((await textOf(recipe)) !== call.recipe) {

@@ -33,17 +33,19 @@ interface Surroundings {
   /** Of the images of the one after. */
   readonly shape: ImageShape;
   readonly output: Output;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Evaluates both files on the same images.
  * @param before may take what its file does not say from the flags; `after` says it itself
+ * @throws SkeinError 'cancelled' on the signal
  */
 export async function measureBoth(
   before: string,
   after: string,
   data: Dataset,
-  { meter, flags, shape: ofAfter, output }: Surroundings,
+  { meter, flags, shape: ofAfter, output, signal }: Surroundings,
 ): Promise<Comparison> {
   const { evaluate, openServable } = await import('../plan/index.ts');
   const { readModel } = await import('../onnx/index.ts');
@@ -60,7 +62,7 @@ export async function measureBoth(
       // Where nothing told the labels before, they are the data's.
       const named = i === 0 ? { ...plan, labels: plans[1]?.plan.labels ?? plan.labels } : plan;
       reports.push(
-        await evaluate(engine, named, data, { onProgress: (done) => progress.update(done + i * data.size) }),
+        await evaluate(engine, named, data, { signal, onProgress: (done) => progress.update(done + i * data.size) }),
       );
     }
     const latencies = await meter.latenciesMs(models, definedOnly({ shape: plans[0]?.plan.input.shape }));

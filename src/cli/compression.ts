@@ -169,10 +169,14 @@ export function compressionCommand<Flags extends CompressionFlags>(
   suffixes: readonly string[] = ['.onnx'],
   teacher?: TeacherWords<Flags>,
 ): Command {
-  const run = async (output: Output, path: string, given: Flags, suffix: string): Promise<void> => {
-    const folder = `${given.output.slice(0, -suffix.length)}.steps`;
-    if (given.resume === undefined && existsSync(folder)) {
-      throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
+  const run = async (output: Output, path: string, given: Flags): Promise<void> => {
+    const folder = `${given.output}.steps`;
+    const words = wordsOf(command.name(), path, given);
+    if (existsSync(folder)) {
+      if (given.resume === undefined) {
+        throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
+      }
+      await refuseOtherWords(folder, words);
     }
     const { openData } = await import('../data/index.ts');
     const { Meter, Stages } = await import('../compress/index.ts');
@@ -180,8 +184,9 @@ export function compressionCommand<Flags extends CompressionFlags>(
     const training = await openData(data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
     const validation = await openValidation(given, training);
     const meter = new Meter();
-    const stages = new Stages(folder);
+    const stages = new Stages(folder, words);
     const stop = interruption();
+    let written = false;
     try {
       const taughtBy =
         teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
@@ -224,18 +229,24 @@ export function compressionCommand<Flags extends CompressionFlags>(
       };
       const made = await compress(context, flags);
       await save(made, { flags, path, labels, preprocessing, name: command.name() });
+      await stages.clear();
+      written = true;
       const comparison = await measureBoth(reference.path, flags.output, heldOut, {
         meter,
         output,
         flags: taughtBy?.overrides ?? flags,
         shape: preprocessing.shape,
+        signal: stop.signal,
       });
-      await stages.clear();
       for (const each of new Set([training, heldOut])) if (each.skipped > 0) output.warn(skippedLine(each));
       report(output, flags.output, made, comparison, teacher === undefined ? undefined : ['teacher', 'student']);
     } catch (error) {
       if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
-      throw new CommandFailure(`${error.message}: repeat the call with --resume to go on from '${folder}'`);
+      throw new CommandFailure(
+        written
+          ? `stopped while both were measured: '${given.output}' is written, 'skein evaluate' measures it`
+          : `${error.message}: repeat the call with --resume to go on from '${folder}'`,
+      );
     } finally {
       stop.end();
       await meter.close();
@@ -258,11 +269,38 @@ export function compressionCommand<Flags extends CompressionFlags>(
     // Before what is unfinished is looked for: it may be another run's, under way.
     const lock = await lockOutput(given.output);
     try {
-      await run(output, path, given, suffix);
+      await run(output, path, given);
     } finally {
       lock.release();
     }
   });
+}
+
+/** What must be the same for a call to go on with what another one left. */
+function wordsOf(command: string, path: string, flags: CompressionFlags): Record<string, unknown> {
+  const same: Record<string, unknown> = { ...flags };
+  for (const free of ['output', 'resume', 'json', 'verbose', 'threads', 'augmentThreads']) delete same[free];
+  return { command, model: path, ...same };
+}
+
+/** @throws UsageError that names the first word that differs */
+async function refuseOtherWords(folder: string, words: Record<string, unknown>): Promise<void> {
+  const { aboutStages } = await import('../compress/index.ts');
+  const left = ((await aboutStages(folder)) ?? {}) as Record<string, unknown>;
+  const now = JSON.parse(JSON.stringify(words)) as Record<string, unknown>;
+  for (const name of new Set([...Object.keys(left), ...Object.keys(now)])) {
+    const [before, after] = [left[name], now[name]].map((value) => (value === undefined ? 'none' : asWord(value)));
+    if (before === after) continue;
+    const word =
+      name === 'command' || name === 'model' ? name : `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+    throw new UsageError(
+      `--resume: '${folder}' is of a call with another ${word}, ${before}, received ${after}: repeat that call's words, or remove the folder`,
+    );
+  }
+}
+
+function asWord(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function report(

@@ -46,9 +46,11 @@ export function fineTuner(flags: CompressionFlags, around: Surroundings): Compre
       ...changes,
     };
     if (options.epochs === 0) return model;
-    const { training: _training, validation: _validation, writeLoss: _writeLoss, lesson, ...words } = options;
+    const { training: _training, validation: _validation, writeLoss: _writeLoss, lesson, sampler, ...rest } = options;
+    const { threads: _threads, augmentThreads: _augmentThreads, ...words } = rest;
     const data = [await options.training.digest(), await options.validation?.digest()];
-    return stages.model(name, [model, words, data, ...settingsOf(lesson)], async (checkpoint) => {
+    const images = sampler?.order(0) ?? 'all';
+    return stages.model(name, [model, words, data, images, ...settingsOf(lesson)], async (checkpoint) => {
       const isScored = lesson?.kind !== 'hint';
       let progress: ReturnType<Output['progress']> | undefined;
       try {

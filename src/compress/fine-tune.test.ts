@@ -6,7 +6,7 @@ import { smallImages, smallOptions } from '../../test/small-training.ts';
 import type { Model } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { fineTune, removeCheckpoint } from './fine-tune.ts';
-import { Stages } from './stages.ts';
+import { aboutStages, Stages } from './stages.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -115,6 +115,22 @@ describe('Stages', () => {
     expect(paths[0]).toBe(paths[2]);
     expect(paths[0]).not.toBe(paths[1]);
     expect(await stages.model('a', [], async () => model)).toBe(model);
+  });
+
+  it('tells arrays of numbers apart, and refuses what JSON would leave out', async () => {
+    const stages = new Stages(join(folder, 'steps'));
+    const value = (setting: unknown, made: number) => stages.value('v', [setting], () => Promise.resolve(made));
+    expect(await value(Uint32Array.of(1, 2), 1)).toBe(1);
+    expect(await value(Uint32Array.of(1, 3), 2)).toBe(2);
+    for (const unsayable of [{ a: new Map([[1, 2]]) }, { b: () => 1 }, [new Set([1])]]) {
+      await expect(value(unsayable, 3)).rejects.toThrow(/A setting of a stage cannot hold/);
+    }
+  });
+
+  it('says whose stages were left', async () => {
+    expect(await aboutStages(join(folder, 'steps'))).toBeUndefined();
+    await new Stages(join(folder, 'steps'), { epochs: 3 }).value('v', [], async () => 1);
+    expect(await aboutStages(join(folder, 'steps'))).toEqual({ epochs: 3 });
   });
 
   it('keeps what JSON can say', async () => {

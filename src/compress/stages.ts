@@ -3,7 +3,7 @@
  * them and goes on behind them. A step is known by its name and by all that its outcome follows from.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SkeinError, writeFileAtomically } from '../base/index.ts';
 import type { Model } from '../graph/index.ts';
@@ -12,16 +12,21 @@ import { removeCheckpoint } from './fine-tune.ts';
 
 export class Stages {
   readonly #folder: string | undefined;
+  readonly #about: object;
 
-  /** @param folder is made when the first stage is done; without one nothing is kept */
-  constructor(folder?: string) {
+  /**
+   * @param folder is made when the first stage begins; without one nothing is kept
+   * @param about whose stages these are, for {@link aboutStages}: what JSON can say
+   */
+  constructor(folder?: string, about: object = {}) {
     this.#folder = folder;
+    this.#about = about;
   }
 
   /**
    * The model that `make` makes, or made when the stage was done before.
    * @param name of a file: letters, digits, dots and dashes
-   * @param settings all that the outcome follows from: models, and what JSON can say
+   * @param settings all that the outcome follows from: models, arrays of numbers, and what JSON can say
    * @param make gets the path of a checkpoint of its own, where it may leave what is half done; undefined where nothing is kept
    */
   async model(
@@ -60,7 +65,10 @@ export class Stages {
     try {
       return await make();
     } catch (error) {
-      if (this.#folder !== undefined) await rmdir(this.#folder).catch(() => {});
+      if (this.#folder !== undefined) {
+        const left = await readdir(this.#folder).catch(() => []);
+        if (left.every((name) => name === ABOUT)) await this.clear();
+      }
       throw error;
     }
   }
@@ -69,6 +77,7 @@ export class Stages {
     if (this.#folder === undefined) return undefined;
     if (!/^[\w.-]+$/.test(name)) throw new SkeinError('internal', `A stage cannot be called '${name}'`);
     await mkdir(this.#folder, { recursive: true });
+    await writeFileAtomically(join(this.#folder, ABOUT), [Buffer.from(JSON.stringify(this.#about))]);
     const base = join(this.#folder, name);
     const expected = fingerprintOf(settings);
     const [result, seal] = [`${base}.${suffix}`, `${base}.settings`];
@@ -84,15 +93,35 @@ export class Stages {
   }
 }
 
-/** In few letters; models count with all their weights. */
+/** Whose stages were left in a folder; undefined where there are none. */
+export async function aboutStages(folder: string): Promise<unknown> {
+  const text = await readFile(join(folder, ABOUT), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+const ABOUT = 'about.json';
+
+/**
+ * In few letters; models count with all their weights.
+ * @throws SkeinError 'internal' for what JSON would leave out: two settings that differ in it would look the same
+ */
 export function fingerprintOf(settings: readonly unknown[]): string {
   const hash = createHash('sha256');
   for (const each of settings) {
     if (isModel(each)) hash.update(serializeModel(each));
-    else hash.update(JSON.stringify(each) ?? 'undefined');
+    else if (ArrayBuffer.isView(each)) hash.update(new Uint8Array(each.buffer, each.byteOffset, each.byteLength));
+    else hash.update(JSON.stringify(each, refuseUnsayable) ?? 'undefined');
     hash.update('\0');
   }
   return hash.digest('hex');
+}
+
+function refuseUnsayable(key: string, value: unknown): unknown {
+  const unsayable = typeof value === 'function' || typeof value === 'bigint' || value instanceof Map;
+  if (unsayable || value instanceof Set || ArrayBuffer.isView(value)) {
+    throw new SkeinError('internal', `A setting of a stage cannot hold '${key}', which JSON does not say`);
+  }
+  return value;
 }
 
 function isModel(value: unknown): value is Model {

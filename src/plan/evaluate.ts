@@ -3,7 +3,7 @@
  * size, and what it costs. In process and without a queue, so it is what the engine can do, not what a server adds.
  */
 import { stat } from 'node:fs/promises';
-import { quantile } from '../base/index.ts';
+import { quantile, SkeinError } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { feedsOf, type Model } from '../graph/index.ts';
 import { readModel } from '../onnx/index.ts';
@@ -52,6 +52,7 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number) => void;
   /** Milliseconds for throughput at each batch size; 300 unless told. */
   readonly measureMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 const BATCH = 64;
@@ -62,7 +63,7 @@ const LATENCY_RUNS = 300;
 const LATENCY_LIMIT_MS = 5000;
 const WARM_UP_RUNS = 20;
 
-/** @throws SkeinError as openPlan does; 'invalid-argument' if the data has other classes than the plan */
+/** @throws SkeinError as openPlan does; 'invalid-argument' if the data has other classes than the plan; 'cancelled' on the signal */
 export async function evaluate(
   engine: Engine,
   plan: Plan,
@@ -74,7 +75,7 @@ export async function evaluate(
   const open = await openPlan(engine, plan, { maxBatch: BATCH, onRun: times.add });
   try {
     const { predictor } = open;
-    const accuracy = await measureAccuracy(predictor, plan, data, toModel, engine.workers, options.onProgress);
+    const accuracy = await measureAccuracy(predictor, plan, data, toModel, engine.workers, options);
     const shares = new Map([...walk(predictor)].map((node) => [node.path, node.rows / Math.max(predictor.rows, 1)]));
     times.clear();
     const latencies = await measureLatency(predictor, accuracy.images, times);
@@ -118,7 +119,7 @@ async function measureAccuracy(
   data: Dataset,
   toModel: Int32Array,
   concurrency: number,
-  onProgress: (done: number) => void = () => {},
+  { onProgress = () => {}, signal }: EvaluateOptions,
 ): Promise<Accuracy> {
   let [samples, top1, top5] = [0, 0, 0];
   const size = plan.input.shape.reduce((product, side) => product * side, 1);
@@ -142,6 +143,7 @@ async function measureAccuracy(
   };
   const running: Promise<void>[] = [];
   for await (const batch of data.batches(plan.input, BATCH)) {
+    if (signal?.aborted) break;
     const rows = Math.min(batch.count, kept - keptRows);
     images.set(batch.data.subarray(0, rows * size), keptRows * size);
     keptRows += rows;
@@ -149,6 +151,7 @@ async function measureAccuracy(
     if (running.length > concurrency) await running.shift();
   }
   await Promise.all(running);
+  if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${samples} of ${data.size} images`);
   return { samples, top1, top5, images: { count: keptRows, data: images.subarray(0, keptRows * size) } };
 }
 
