@@ -90,6 +90,8 @@ describe('skein quantize', () => {
 
   it.each([
     [['--fp16', '--method', 'mse'], 2, '--fp16 rounds nothing to integers: --method means nothing'],
+    [['--fp16', '--epochs', '2'], 2, '--fp16 rounds nothing to integers: --epochs means nothing'],
+    [['--fp16', '--max-drop', '1'], 2, '--fp16 rounds nothing to integers: --max-drop means nothing'],
     [['--percentile', '99'], 2, '--percentile is of --method percentile, received --method mse'],
     [['--sweep', 'bits.png'], 2, "--sweep must end in .svg, received 'bits.png'"],
     [['--weight-bits', '1'], 2, 'Expected a whole number from 2 to 8'],

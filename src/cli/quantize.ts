@@ -20,11 +20,14 @@ interface Flags extends CompressionFlags {
   readonly images?: number;
   readonly exclude?: readonly string[];
   readonly weightBits?: number;
-  readonly maxDrop: number;
+  readonly maxDrop?: number;
   readonly sensitivity?: true;
   readonly sweep?: string;
   readonly fp16?: true;
 }
+
+/** Points. */
+const MAX_DROP = 0.3;
 
 export function quantizeCommand(): Command {
   const command = new Command('quantize')
@@ -44,9 +47,8 @@ export function quantizeCommand(): Command {
     )
     .option(
       '--max-drop <points>',
-      'of held-out accuracy; layers that cost more stay in float',
+      `of held-out accuracy; layers that cost more stay in float (default: ${MAX_DROP})`,
       numberBetween(0, 100),
-      0.3,
     )
     .option(
       '--weight-bits <n>',
@@ -73,7 +75,10 @@ async function checkWords({ fp16, method, percentile, sweep, output, ...others }
   if (percentile !== undefined && method !== 'percentile') {
     throw new UsageError(`--percentile is of --method percentile, received --method ${method ?? 'mse'}`);
   }
-  const ofInt8 = { method, images: others.images, exclude: others.exclude, 'weight-bits': others.weightBits, sweep };
+  const { images, exclude, weightBits, maxDrop, sensitivity, distill } = others;
+  const epochs = others.epochs > 0 ? others.epochs : undefined;
+  const more = { 'weight-bits': weightBits, 'max-drop': maxDrop, sensitivity, sweep, epochs, distill };
+  const ofInt8 = { method, images, exclude, ...more };
   const [meaningless] = Object.entries(ofInt8).find(([, value]) => fp16 && value !== undefined) ?? [];
   if (meaningless !== undefined)
     throw new UsageError(`--fp16 rounds nothing to integers: --${meaningless} means nothing`);
@@ -93,7 +98,7 @@ async function asInt8(context: CompressionContext, flags: Flags): Promise<Compre
   const { layerNames, quantizeToDrop } = await import('../compress/index.ts');
   const { matching } = await import('./name-patterns.ts');
   const { model, output, fineTune, ...around } = context;
-  const { method = 'mse', percentile, images, seed, weightBits, maxDrop, sensitivity, epochs } = flags;
+  const { method = 'mse', percentile, images, seed, weightBits, maxDrop = MAX_DROP, sensitivity, epochs } = flags;
   const exclude = flags.exclude && matching('--exclude', flags.exclude, layerNames(model), 'layer that could be int8');
   let progress: ReturnType<typeof output.progress> | undefined;
   try {

@@ -207,8 +207,11 @@ function text(x: number, y: number, words: string, anchor: 'start' | 'middle' | 
   return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more}>${escaped(words)}</text>`;
 }
 
+/** XML cannot hold control characters in any way. */
 function escaped(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+  const sayable = words.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd');
+  return sayable.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 function shortest(value: number): string {

@@ -5,7 +5,7 @@
  * NVIDIA's pytorch-quantization the bin at 0 counts no more than its neighbour: what ReLU makes 0 is exact, and would
  * drown all else.
  *
- * Magnitudes are looked at: what takes both signs has half the levels on each side.
+ * Magnitudes are looked at: of what takes both signs the larger side has its share of the levels.
  */
 import type { Range } from '../../transforms/index.ts';
 import { BINS, type Histogram } from './histogram.ts';
@@ -17,9 +17,10 @@ const FIRST = 128;
 
 export function entropyRange(histogram: Histogram, bits = 8): Range {
   const { low, high } = histogram;
-  const bothSigns = low < 0 && high > 0;
   const { counts, width } = magnitudes(histogram);
-  const threshold = bestThreshold(counts, 2 ** (bothSigns ? bits - 1 : bits)) * width;
+  const both = low < 0 && high > 0;
+  const share = both ? Math.max(-low, high) / (high - low) : 1;
+  const threshold = bestThreshold(counts, Math.round(2 ** bits * share)) * width;
   return [Math.max(low, -threshold), Math.min(high, threshold)];
 }
 

@@ -29,8 +29,9 @@ afterAll(async () => {
 /**
  * Reads the class from the mean green, through layers of which the second has a channel of 10^4 that the third leaves out:
  * steps of 8 bits are then 39 wide, and green lies between 0 and 1.
+ * @param earlier the same in two layers before
  */
-function greenReader(ballast = 1e4): Model {
+function greenReader(ballast = 1e4, earlier?: number): Model {
   const b = new GraphBuilder();
   const layer = (name: string, from: string, rows: readonly (readonly number[])[], bias: readonly number[]): string => {
     const inputs = [
@@ -51,16 +52,12 @@ function greenReader(ballast = 1e4): Model {
     ],
     [0, 0, 0],
   );
-  x = layer(
-    'widen',
-    x,
-    [
-      [0, 1, 0],
-      [0, 0, 0],
-    ],
-    [0, ballast],
-  );
-  x = layer('narrow', x, [[1, 0]], [0]);
+  const widened = (name: string, from: string, row: readonly number[], size: number): string => {
+    const wide = layer(`widen${name}`, from, [row, row.map(() => 0)], [0, size]);
+    return layer(`narrow${name}`, wide, [[1, 0]], [0]);
+  };
+  if (earlier !== undefined) x = widened('-earlier', x, [0, 1, 0], earlier);
+  x = widened('', x, earlier === undefined ? [0, 1, 0] : [1], ballast);
   const weight = b.constant(Tensor.float32([1, 1], Float32Array.of(255)));
   const green = b.op('MatMul', [b.flatten(b.globalAveragePool(x)), weight], {}, { name: 'read' });
   const centers = Tensor.float32(
@@ -124,8 +121,11 @@ it('trains first where it may, and takes what came out if it is better', async (
   expect(seen[0]?.graph.nodes.map(({ opType }) => opType)).toContain('DequantizeLinear');
   expect(outcome).toMatchObject({ trained: true, top1: { before: 1, trained: 1, after: 1 } });
   expect(outcome.layers.every(({ inFloat }) => inFloat === undefined)).toBe(true);
-  const kept = await quantizeToDrop(greenReader(), { ...context(), fineTune: async (fake) => fake }, options);
+  const notes: string[] = [];
+  const noting = { ...context(), onNote: (line: string) => notes.push(line) };
+  const kept = await quantizeToDrop(greenReader(), { ...noting, fineTune: async (fake) => fake }, options);
   expect(kept.trained).toBe(false);
+  expect(notes[1]).toMatch(/^trained with the rounding [0-4]\d\.\d\d %: too little, layers go back to float$/);
   expect(kept.layers.filter(({ inFloat }) => inFloat === 'accuracy')).toHaveLength(2);
 });
 
@@ -159,4 +159,29 @@ it('sweepBits() shows where accuracy ends', async () => {
   let tried = 0;
   const resumed = await sweepBits(model, histograms, judging, { ranges, keep, onProgress: () => tried++ });
   expect([again.layers, resumed.whole, tried]).toEqual([layers, whole, 0]);
+});
+
+it('keeps what was trained where fewer layers go back to float with it', async () => {
+  // Training mends the earlier two of the four layers that lose too much.
+  const scaled = (weight: string, factor: number, model: Model): Model => {
+    const initializers = new Map(model.graph.initializers);
+    const tensor = initializers.get(weight) as Tensor;
+    initializers.set(
+      weight,
+      Tensor.float32(
+        tensor.dims,
+        tensor.float32s().map((value) => factor * value),
+      ),
+    );
+    return { ...model, graph: { ...model.graph, initializers } };
+  };
+  const fineTune = async (fake: Model) =>
+    scaled('narrow-earlier.weight', 1 / 100, scaled('widen-earlier.weight', 100, fake));
+  const whole = await quantizeToDrop(greenReader(1e4, 100), context(), options);
+  expect(whole.layers.filter(({ inFloat }) => inFloat === 'accuracy')).toHaveLength(4);
+  const outcome = await quantizeToDrop(greenReader(1e4, 100), { ...context(), fineTune }, options);
+  expect(outcome).toMatchObject({ trained: true, top1: { before: 1, after: 1 } });
+  const inFloat = outcome.layers.filter(({ inFloat }) => inFloat === 'accuracy').map(({ name }) => name);
+  expect(inFloat).toEqual(['/widen', '/narrow']);
+  expect((await meter.accuracy(outcome.model, data, preprocessing)).top1).toBe(1);
 });

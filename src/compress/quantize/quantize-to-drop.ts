@@ -118,19 +118,20 @@ class Run {
     const isEnough = (top1: number): boolean => before - top1 <= maxDrop + ROUNDING;
     let after = int8;
     let trained: number | undefined;
+    let better: Model | undefined;
     if (!isEnough(after) && this.#context.fineTune !== undefined) {
-      const { model: better, top1 } = await this.#train();
-      trained = top1;
-      onNote(`trained with the rounding ${percents(top1)}`);
-      // Weights that were trained with it do worse without: what goes back to float starts from what there was.
-      if (isEnough(top1)) [this.#model, after] = [better, top1];
+      better = await this.#train();
+      trained = await this.#top1(this.#quantized(better));
+      const more = isEnough(trained) ? '' : ': too little, layers go back to float';
+      onNote(`trained with the rounding ${percents(trained)}${more}`);
     }
-    if (!isEnough(after)) after = await this.#giveBack(isEnough);
-    else if (sensitivity) await this.#lookAtLayers();
+    if (better !== undefined && trained !== undefined && isEnough(trained)) [this.#model, after] = [better, trained];
+    else if (!isEnough(after)) after = await this.#giveBack(isEnough, better);
+    if (sensitivity) await this.#lookAtLayers();
     return {
       model: this.#quantized(),
       layers: this.#rows(),
-      trained: trained !== undefined && isEnough(trained),
+      trained: better !== undefined && this.#model === better,
       top1: { before, int8, ...(trained === undefined ? {} : { trained }), after },
     };
   }
@@ -155,26 +156,41 @@ class Run {
     );
   }
 
-  async #train(): Promise<{ model: Model; top1: number }> {
+  async #train(): Promise<Model> {
     const exclude = this.#inFloat.keys();
     const fake = fakeQuantizedModel(this.#model, this.#ranges, { ...this.#bits(), exclude });
-    const model = withWeightsOf(this.#model, (await this.#context.fineTune?.(fake)) ?? fake);
-    return { model, top1: await this.#top1(this.#quantized(model)) };
+    return withWeightsOf(this.#model, (await this.#context.fineTune?.(fake)) ?? fake);
   }
 
-  async #giveBack(isEnough: (top1: number) => boolean): Promise<number> {
-    const { onNote = () => {} } = this.#context;
+  /**
+   * Of the weights that there were and those that were trained with the rounding: these round better and compute worse in
+   * float, so that it is tried which of them need fewer layers in float.
+   */
+  async #giveBack(isEnough: (top1: number) => boolean, trained: Model | undefined): Promise<number> {
     const rows = (await this.#lookAtLayers()).filter(({ name }) => !this.#inFloat.has(name));
     const ranked = rows.toSorted((a, b) => b.divergence - a.divergence).map(({ name }) => name);
+    let best = await this.#fewestOf(this.#model, ranked, isEnough, 'more in float');
+    if (trained !== undefined) {
+      const other = await this.#fewestOf(trained, ranked, isEnough, 'more in float, trained,');
+      const [more, less] = [other, best].map(({ inFloat }) => inFloat.length) as [number, number];
+      if (isEnough(other.top1) && (more < less || (more === less && other.top1 > best.top1))) best = other;
+    }
+    this.#model = best.model;
+    for (const name of best.inFloat) this.#inFloat.set(name, 'accuracy');
+    return best.top1;
+  }
+
+  async #fewestOf(model: Model, ranked: readonly string[], isEnough: (top1: number) => boolean, words: string) {
+    const { onNote = () => {} } = this.#context;
     const top1s = new Map<number, number>();
-    const fewest = await fewestInFloat(ranked, async (more) => {
-      const top1 = await this.#top1(this.#quantized(this.#model, more));
+    const inFloat = await fewestInFloat(ranked, async (more) => {
+      const top1 = await this.#top1(this.#quantized(model, more));
       top1s.set(more.length, top1);
-      onNote(`${more.length} more in float ${percents(top1)}`);
+      onNote(`${more.length} ${words} ${percents(top1)}`);
       return isEnough(top1);
     });
-    for (const name of fewest) this.#inFloat.set(name, 'accuracy');
-    return top1s.get(fewest.length) ?? this.#top1(this.#quantized());
+    const top1 = top1s.get(inFloat.length) ?? (await this.#top1(this.#quantized(model, inFloat)));
+    return { model, inFloat, top1 };
   }
 
   async #lookAtLayers(): Promise<readonly LayerSensitivity[]> {

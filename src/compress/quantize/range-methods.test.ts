@@ -72,7 +72,24 @@ it('entropyRange() looks at magnitudes, and not at what ReLU made 0', () => {
   expect(entropyRange(positive)).toEqual([0, (1012 * 20) / BINS]);
   const zeros = counts.with(0, 1e9);
   expect(entropyRange(new Histogram(0, 20, zeros))).toEqual([0, (1012 * 20) / BINS]);
-  expect(entropyRange(new Histogram(-20, 0, counts.toReversed()))[1]).toBe(0);
+  expect(entropyRange(new Histogram(-20, 0, counts.toReversed()))).toEqual([(-1012 * 20) / BINS, 0]);
+});
+
+it.each([
+  ['as far on both sides', -20, 16],
+  ['a tenth as far below', -2, 29],
+])('entropyRange() gives the larger side its share of 32 levels: %s', (_, low, levels) => {
+  // Nothing was seen below but at its end: it only takes levels away.
+  const bins = new Float64Array(BINS);
+  const seen = laplace();
+  for (let i = 0; i < BINS; i++) {
+    const center = low + ((i + 0.5) * (20 - low)) / BINS;
+    if (center > 0) bins[i] = seen[Math.floor((center / 20) * BINS)] ?? 0;
+  }
+  const [, high] = entropyRange(new Histogram(low, 20, bins), 5);
+  const of = (some: number): number => (bestThreshold(seen, some) * 20) / BINS;
+  expect(Math.abs(high - of(levels))).toBeLessThan(0.4);
+  expect(of(29) - of(16)).toBeGreaterThan(0.8);
 });
 
 it('meanSquaredErrorRange() of a Gaussian is that of its best uniform quantiser', () => {
