@@ -2,8 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sharedDir } from '../../test/shared.ts';
-import { positive } from '../serving/options.ts';
+import { givenOrShared, positive } from '../report/words.ts';
 
 export interface CompressionOptions {
   /** Only chains of these models. */
@@ -56,15 +55,10 @@ export function readCompressionOptions(args: readonly string[]): CompressionOpti
   if (values.help) return 'help';
   const { split = 'test' } = values;
   if (split !== 'test' && split !== 'val') throw new Error(`--split: expected test or val, received '${split}'`);
-  const needed = (name: string, value: string | undefined, ...path: string[]): string => {
-    const found = value ?? (sharedDir === undefined ? undefined : join(sharedDir, ...path));
-    if (found !== undefined) return found;
-    throw new Error(`--${name}: expected a path, as there is no folder of shared models and data`);
-  };
   return {
     only: values.only?.split(','),
-    data: needed('data', values.data, 'data', 'cifar10-jpeg'),
-    models: needed('models', values.models, 'models'),
+    data: givenOrShared('data', values.data, 'data', 'cifar10-jpeg'),
+    models: givenOrShared('models', values.models, 'models'),
     limit: values.limit === undefined ? undefined : positive('limit', values.limit, 1),
     folder: values.folder ?? join(tmpdir(), 'skein-compression'),
     rounds: positive('rounds', values.rounds, 9),

@@ -2,8 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sharedDir } from '../../test/shared.ts';
-import { positive } from '../serving/options.ts';
+import { givenOrShared, positive } from '../report/words.ts';
 
 /** What is distilled into what, and how long. */
 export interface Experiment {
@@ -86,14 +85,12 @@ export function readDistillationOptions(args: readonly string[]): DistillationOp
     },
   });
   if (values.help) return 'help';
-  const needed = (name: 'data' | 'teacher', ...path: string[]): string => {
-    const found = values[name] ?? (sharedDir === undefined ? undefined : join(sharedDir, ...path));
-    if (found !== undefined) return found;
-    throw new Error(`--${name}: expected a path, as there is no folder of shared models and data`);
-  };
   return {
     experiment: values.cifar
-      ? cifar(needed('data', 'data', 'cifar10-jpeg'), needed('teacher', 'models', 'resnet56.onnx'))
+      ? cifar(
+          givenOrShared('data', values.data, 'data', 'cifar10-jpeg'),
+          givenOrShared('teacher', values.teacher, 'models', 'resnet56.onnx'),
+        )
       : SHAPES,
     seeds: positive('seeds', values.seeds, 3),
     threads: positive('threads', values.threads, 2),

@@ -1,5 +1,6 @@
 /** The words after `npm run bench --`. */
 import { parseArgs } from 'node:util';
+import { positive } from '../report/words.ts';
 
 export const SECTIONS = ['engine', 'lone', 'handwritten', 'cascade', 'batching', 'memory'] as const;
 
@@ -55,10 +56,4 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     json: values.json ?? false,
     markdown: values.markdown,
   };
-}
-
-export function positive(name: string, text: string | undefined, fallback: number): number {
-  const value = text === undefined ? fallback : Number(text);
-  if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, received '${text}'`);
-  return value;
 }

@@ -1,6 +1,6 @@
 /** The words after `npm run bench:training --`. */
 import { parseArgs } from 'node:util';
-import { positive } from '../serving/options.ts';
+import { positive } from '../report/words.ts';
 
 export interface TrainingOptions {
   readonly rounds: number;

@@ -2,8 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sharedDir } from '../../test/shared.ts';
-import { positive } from '../serving/options.ts';
+import { givenOrShared, positive } from '../report/words.ts';
 
 export const EXPERIMENTS = ['fine-tune', 'resnet8', 'resnet20'] as const;
 
@@ -62,18 +61,13 @@ export function readParityOptions(args: readonly string[]): ParityOptions | 'hel
   const unknown = only.find((name) => !EXPERIMENTS.includes(name as ExperimentName));
   if (unknown !== undefined)
     throw new Error(`--only: expected some of ${EXPERIMENTS.join(', ')}, received '${unknown}'`);
-  const shared = (...path: string[]) => (sharedDir === undefined ? undefined : join(sharedDir, ...path));
-  const needed = (name: string, value: string | undefined): string => {
-    if (value !== undefined) return value;
-    throw new Error(`--${name}: expected a path, as there is no folder of shared models and data`);
-  };
   return {
     only: only as ExperimentName[],
     epochs: positive('epochs', values.epochs, 5),
     seeds: positive('seeds', values.seeds, 1),
     threads: positive('threads', values.threads, 2),
-    data: needed('data', values.data ?? shared('data', 'cifar10-jpeg')),
-    model: needed('model', values.model ?? shared('models', 'resnet20.onnx')),
+    data: givenOrShared('data', values.data, 'data', 'cifar10-jpeg'),
+    model: givenOrShared('model', values.model, 'models', 'resnet20.onnx'),
     folder: values.folder ?? join(tmpdir(), 'skein-parity'),
     python: values.python ?? process.env.SKEIN_BENCH_PYTHON,
     markdown: values.markdown,

@@ -4,7 +4,7 @@
  */
 import { quantile, Random, SkeinError } from '../base/index.ts';
 import type { Dataset, ImageShape, Preprocessing } from '../data/index.ts';
-import { feedsOf, GraphEditor, type Model } from '../graph/index.ts';
+import { feedsOf, fixedBatch, GraphEditor, type Model, onlyFeed } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { Engine, type LoadedModel, type NamedTensors, type NumericData } from '../runtime/index.ts';
 import { elementCount, type Shape } from '../tensor/index.ts';
@@ -138,7 +138,7 @@ export class Meter {
     preprocessing: Preprocessing,
     { order, batch = BATCH }: ObserveOptions = {},
   ): AsyncGenerator<Observation> {
-    const input = inputOf(model);
+    const { name: input } = onlyFeed(model.graph, 'Cannot measure the model');
     const size = fixedBatch(model) ?? batch;
     const loaded = await this.#engine.load(serializeModel(withOutputs(model, values)));
     try {
@@ -172,22 +172,9 @@ export function withOutputs(model: Model, values: readonly string[]): Model {
   return { ...model, graph: editor.build() };
 }
 
-/** @throws SkeinError 'unsupported' where there is not one */
-function inputOf({ graph }: Model): string {
-  const [input, second] = feedsOf(graph);
-  if (input !== undefined && second === undefined) return input.name;
-  const count = feedsOf(graph).length;
-  throw new SkeinError('unsupported', `Cannot measure the model: it must have one input, it has ${count}`);
-}
-
-function fixedBatch({ graph }: Model): number | undefined {
-  const batch = feedsOf(graph)[0]?.type?.dims?.[0];
-  return typeof batch === 'number' ? batch : undefined;
-}
-
 /** Normal noise, as normalised images have about that spread; the same in every run. */
 function oneImage(model: Model, shape: ImageShape | undefined): () => NamedTensors {
-  const input = inputOf(model);
+  const { name: input } = onlyFeed(model.graph, 'Cannot measure the model');
   const declared = feedsOf(model.graph)[0]?.type?.dims ?? [];
   const dims = declared.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : (shape?.[axis - 1] ?? 0)));
   if (dims.length === 0 || dims.includes(0)) {

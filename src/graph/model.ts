@@ -5,6 +5,7 @@
  * Each object has an opaque `rest`: what its file says beyond the fields here (documentation, unknown fields, …). It is
  * written back on saving; copy it along when you change an object (`{ ...node, inputs }` does), leave it out of new ones.
  */
+import { SkeinError } from '../base/index.ts';
 import type { DType } from '../tensor/index.ts';
 import type { Attribute } from './attribute.ts';
 import type { Tensor } from './tensor.ts';
@@ -104,6 +105,24 @@ export function standardOpset(model: Model): number {
 /** The inputs that must be fed: those without an initializer. */
 export function feedsOf(graph: Graph): readonly ValueInfo[] {
   return graph.inputs.filter(({ name }) => !graph.initializers.has(name) && !graph.sparseInitializers.has(name));
+}
+
+/**
+ * The one input that must be fed.
+ * @param purpose stands in the message: 'Cannot train the model'
+ * @throws SkeinError 'unsupported' where there is not one
+ */
+export function onlyFeed(graph: Graph, purpose: string): ValueInfo {
+  const [input, ...others] = feedsOf(graph);
+  if (input !== undefined && others.length === 0) return input;
+  const count = feedsOf(graph).length;
+  throw new SkeinError('unsupported', `${purpose}: it must have one input, it has ${count}`);
+}
+
+/** The batch size that a model was exported for; undefined where it takes any. */
+export function fixedBatch({ graph }: Model): number | undefined {
+  const batch = feedsOf(graph)[0]?.type?.dims?.[0];
+  return typeof batch === 'number' ? batch : undefined;
 }
 
 /**

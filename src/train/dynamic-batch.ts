@@ -1,6 +1,6 @@
 /** A model that was exported for one batch size, made to take any, where nothing but what it declares stands against it. */
 import { SkeinError } from '../base/index.ts';
-import { type Dim, feedsOf, type Model, type ValueInfo } from '../graph/index.ts';
+import { feedsOf, fixedBatch, type Model, type ValueInfo } from '../graph/index.ts';
 import { infer } from '../ops/index.ts';
 
 const BATCH = 'batch';
@@ -11,17 +11,15 @@ const BATCH = 'batch';
  */
 export function withDynamicBatch(model: Model, purpose = 'Cannot train the model'): Model {
   const { graph } = model;
-  const size = fixedBatch(graph.inputs.find(({ name }) => name === feedsOf(graph)[0]?.name));
+  const size = fixedBatch(model);
   if (size === undefined) return model;
   const open = ({ type, ...info }: ValueInfo): ValueInfo => ({
     ...info,
     type: type?.dims === undefined ? type : { ...type, dims: type.dims.with(0, BATCH) },
   });
   const feeds = new Set(feedsOf(graph).map(({ name }) => name));
-  const inputs = graph.inputs.map((input) =>
-    feeds.has(input.name) && fixedBatch(input) !== undefined ? open(input) : input,
-  );
-  const outputs = graph.outputs.map((output) => (fixedBatch(output) === undefined ? output : open(output)));
+  const inputs = graph.inputs.map((input) => (feeds.has(input.name) && isFixed(input) ? open(input) : input));
+  const outputs = graph.outputs.map((output) => (isFixed(output) ? open(output) : output));
   const opened = { ...model, graph: { ...graph, inputs, outputs, valueInfos: new Map() } };
   if (batchPasses(opened)) return opened;
   throw new SkeinError(
@@ -30,9 +28,8 @@ export function withDynamicBatch(model: Model, purpose = 'Cannot train the model
   );
 }
 
-function fixedBatch(info: ValueInfo | undefined): number | undefined {
-  const dim: Dim = info?.type?.dims?.[0];
-  return typeof dim === 'number' ? dim : undefined;
+function isFixed({ type }: ValueInfo): boolean {
+  return typeof type?.dims?.[0] === 'number';
 }
 
 /** Whether the batch arrives at the first output. */

@@ -12,7 +12,7 @@ import {
   type TrainingBatch,
   trainingBatches,
 } from '../data/index.ts';
-import { feedsOf, type Model } from '../graph/index.ts';
+import { type Model, onlyFeed } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
 import { liftWeights } from '../ops/index.ts';
 import { StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
@@ -59,7 +59,7 @@ export class Trainer {
     checkKnownOptions(given);
     const options = { ...given, model: withDynamicBatch(liftWeights(given.model)) };
     this.#options = options;
-    this.#input = inputOf(options.model);
+    this.#input = onlyFeed(options.model.graph, 'Cannot train the model').name;
     checkClasses(options.training);
     this.#step = buildStepModel(options.model, options);
     const { training, batch, epochs, rate, milestones, gamma, warmupEpochs = 0 } = options;
@@ -293,13 +293,6 @@ export class Trainer {
 function isBetter({ accuracy, loss }: Score, best: Progress['best']): boolean {
   if (best === undefined || accuracy !== best.accuracy) return accuracy > (best?.accuracy ?? -1);
   return loss < best.loss;
-}
-
-function inputOf({ graph }: Model): string {
-  const [input, second] = feedsOf(graph);
-  if (input !== undefined && second === undefined) return input.name;
-  const count = feedsOf(graph).length;
-  throw new SkeinError('unsupported', `Cannot train the model: it must have one input, it has ${count}`);
 }
 
 function vectorOf(data: Float32Array): TensorData {

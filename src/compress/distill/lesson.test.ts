@@ -241,7 +241,7 @@ describe('a lesson of scores', () => {
     b.output('y', b.linear(b.input('x', 'float32', ['batch', 4]), { out: 10 }));
     const flat = lesson({ teacher: { model: b.build(), preprocessing: SMALL } });
     await expect(fineTune(smallNetwork(), options({ lesson: flat }))).rejects.toThrow(
-      'The teacher must have one input [batch, channels, height, width]',
+      "The teacher's input 'x' must be [batch, channels, height, width]",
     );
     const grey = { shape: [1, 8, 8], mean: [0], std: [1] } as const;
     const words = options({ ...inEveryStep, lesson: lesson({ teacher: smallTeacher({}, grey) }) });

@@ -2,7 +2,7 @@
 import { embedModel, GraphWriter, Terms, teacherLogits, writePreprocessing } from '../../autodiff/index.ts';
 import { SkeinError } from '../../base/index.ts';
 import { type Augmentation, type Dataset, type Preprocessing, variantsOf } from '../../data/index.ts';
-import { type Dim, feedsOf, type Model } from '../../graph/index.ts';
+import { type Dim, type Model, onlyFeed } from '../../graph/index.ts';
 import { withDynamicBatch } from '../../train/index.ts';
 import { fold, foldBatchNorm } from '../../transforms/index.ts';
 import { type Meter, withOutputs } from '../meter.ts';
@@ -123,16 +123,13 @@ function scoresOf({ model }: Teacher): string {
 }
 
 function inputOf({ graph }: Model): { readonly name: string; readonly dtype: 'float32' | 'float16' | 'float64' } {
-  const [input, second] = feedsOf(graph);
-  if (input === undefined || second !== undefined || input.type?.dims?.length !== 4) {
-    throw new SkeinError(
-      'unsupported',
-      `The teacher must have one input [batch, channels, height, width], received ${feedsOf(graph).length} of them`,
-    );
+  const { name, type } = onlyFeed(graph, 'The teacher cannot be asked');
+  const { dtype, dims } = type ?? {};
+  if (dims?.length !== 4) {
+    throw new SkeinError('unsupported', `The teacher's input '${name}' must be [batch, channels, height, width]`);
   }
-  const { dtype } = input.type;
-  if (dtype === 'float32' || dtype === 'float16' || dtype === 'float64') return { name: input.name, dtype };
-  throw new SkeinError('unsupported', `The teacher's input '${input.name}' must be of floats, received ${dtype}`);
+  if (dtype === 'float32' || dtype === 'float16' || dtype === 'float64') return { name, dtype };
+  throw new SkeinError('unsupported', `The teacher's input '${name}' must be of floats, received ${dtype}`);
 }
 
 /** Numbers kept at most of what a teacher has said beforehand: 512 MiB. */
