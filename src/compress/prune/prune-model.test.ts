@@ -4,7 +4,7 @@ import type { Model } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
 import { Meter } from '../meter.ts';
 import { pruneModel } from './prune-model.ts';
-import { macsTarget, paramsTarget } from './prune-to-target.ts';
+import { macsTarget, type PruningTarget, paramsTarget } from './prune-to-target.ts';
 import { CRITERIA, scoreChannels } from './score-channels.ts';
 import { l1Importance } from './weight-importance.ts';
 
@@ -38,6 +38,17 @@ describe('pruneModel()', () => {
     expect(after.macs).toBeLessThanOrEqual(macs / 2);
     expect(after.params).toBeLessThanOrEqual(params * 0.4);
     expect(after.params).toBeGreaterThan(params * 0.2);
+  });
+
+  it('prunes on for the second target where the first one is met', async () => {
+    const model = network();
+    const { macs, params } = costOf(model);
+    const pruned = async (...targets: PruningTarget[]) =>
+      costOf(await pruneModel(model, { targets, multiple: () => 1, score: l1Importance }));
+    const [byMacs, byParams] = [macsTarget(macs / 2), paramsTarget(params / 10)];
+    expect((await pruned(byMacs)).params).toBeGreaterThan(params / 10);
+    const both = await pruned(byMacs, byParams);
+    expect([both.macs <= macs / 2, both.params <= params / 10]).toEqual([true, true]);
   });
 
   it('brings the cost down by the same factor in each round, and hands the model over in between', async () => {

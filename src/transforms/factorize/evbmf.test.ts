@@ -20,6 +20,23 @@ function noisy(rows: number, columns: number, rank: number, strength: number, si
   );
 }
 
+/** Singular values of noise: quantiles of the law of Marčenko and Pastur. */
+function noiseSpectrum(short: number, long: number, sigma: number): number[] {
+  const alpha = short / long;
+  const [low, high] = [(1 - Math.sqrt(alpha)) ** 2, (1 + Math.sqrt(alpha)) ** 2];
+  const steps = 200_000;
+  const at = (i: number): number => low + ((high - low) * i) / steps;
+  const sums = new Float64Array(steps);
+  for (let i = 1; i < steps; i++) {
+    sums[i] = (sums[i - 1] as number) + Math.sqrt((high - at(i)) * (at(i) - low)) / at(i);
+  }
+  const all = sums.at(-1) as number;
+  return Array.from({ length: short }, (_, k) => {
+    const i = sums.findIndex((sum) => sum >= ((short - k - 0.5) / short) * all);
+    return sigma * Math.sqrt(long * at(i));
+  });
+}
+
 describe('thresholdOf()', () => {
   it('has τ̲ = 2.5129 at α = 1, and near 2.5129·√α below (Nakajima et al. 2012)', () => {
     expect(thresholdOf(1)).toBeCloseTo((1 + 2.5129) * (1 + 1 / 2.5129), 3);
@@ -61,6 +78,26 @@ describe('evbmf()', () => {
       expect(evbmf(energies, [rows, columns], sigma ** 2).rank).toBe(rank);
     }
   });
+
+  // Ranks and variances of EVBMF of github.com/CasvandenBogaard/VBMF, which minimises the free energy with SciPy.
+  it.each([
+    [40, 100, 1, [6, 3, 2, 1.5, 1.2, 1.05, 1], 5, 0.94315],
+    [64, 64, 0.1, [10, 4, 2, 1.3, 1.1, 1.02], 4, 0.00959914],
+    [30, 300, 2, [1.2, 1.2, 1.2, 1.2, 1.2, 1.2], 6, 3.68244],
+    [100, 160, 1, [20, 10, 5, 3, 2, 1.6, 1.4, 1.3, 1.2, 1.15, 1.1, 1.05], 11, 0.900865],
+    [50, 50, 1, new Array<number>(20).fill(1.1), 0, 1.96709],
+  ])(
+    'is where another implementation is: %i × %i with noise %f and signals %j times its edge',
+    (short, long, sigma, signals, rank, variance) => {
+      const noise = noiseSpectrum(short, long, sigma);
+      const edge = noise[0] as number;
+      const singular = [...signals.map((times) => times * edge), ...noise.slice(signals.length)].sort((a, b) => b - a);
+      const energies = singular.map((value) => value * value);
+      const found = evbmf(energies, [long, short]);
+      expect(found.rank).toBe(rank);
+      expect(Math.abs(found.noiseVariance / variance - 1)).toBeLessThan(1e-3);
+    },
+  );
 
   it('finds nothing in noise, whatever its scale', () => {
     for (const sigma of [1e-6, 1, 1e6]) {
