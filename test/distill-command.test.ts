@@ -19,6 +19,7 @@ import { MAIN, skeinIn } from './run-skein.ts';
 import { writeSmallShapes } from './small-shapes.ts';
 
 const EMBEDDED = fileURLToPath(new URL('../../models/shapes-small.onnx', import.meta.url));
+const LARGER = fileURLToPath(new URL('../../models/shapes-big.onnx', import.meta.url));
 const QUICK = ['--data', 'images', '--val', 'images', '--batch', '20', '--threads', '1'] as const;
 
 let folder: string;
@@ -126,10 +127,15 @@ describe('--distill', () => {
   const bytes = ({ graph }: Model) =>
     [...graph.initializers].map(([name, { bytes: of }]) => [name, Buffer.from(of).toString('base64')]);
 
-  it('fine-tunes with the model itself as teacher', async () => {
-    expect(await run('--distill', '0.7')).toBe(0);
+  it.each([
+    ['the model itself', 'teacher.onnx', []],
+    ['another model', 'other.onnx', ['--teacher', 'other.onnx']],
+  ])('fine-tunes with %s as teacher', async (_, teacher, words) => {
+    await copyFile(LARGER, join(folder, 'other.onnx'));
+    expect(await run('--distill', '0.7', ...words.map((word) => word.replace('other', join(folder, 'other'))))).toBe(0);
     const tuned = await readModel(join(folder, 'tuned.onnx'));
     expect(JSON.parse(tuned.metadata.get('compressed') ?? '').at(-1)).toMatchObject({ by: 'skein keep', distill: 0.7 });
+    const taughtBy = await readModel(join(folder, teacher));
     const model = await readModel(join(folder, 'teacher.onnx'));
     const data = await openData(join(folder, 'images'), { seed: 0, preferredSplits: ['train'] });
     const validation = await openData(join(folder, 'images'), { split: 'test' });
@@ -149,7 +155,12 @@ describe('--distill', () => {
       optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
     } as const;
 
-    const lesson = { kind: 'scores', teacher: { model, preprocessing }, temperature: 4, weight: 0.7 } as const;
+    const lesson = {
+      kind: 'scores',
+      teacher: { model: taughtBy, preprocessing },
+      temperature: 4,
+      weight: 0.7,
+    } as const;
     const expected = await fineTune(model, { ...options, lesson });
     expect(bytes(tuned)).toEqual(bytes(expected));
     expect(bytes(tuned)).not.toEqual(bytes(await fineTune(model, options)));
@@ -160,6 +171,9 @@ describe('--distill', () => {
     expect(await run('--distill')).toBe(0);
     const { metadata } = await readModel(join(folder, 'tuned.onnx'));
     expect(JSON.parse(metadata.get('compressed') ?? '').at(-1)).toMatchObject({ distill: 0.9 });
+    expect(await run('--teacher', join(folder, 'teacher.onnx'))).toBe(0);
+    const again = await readModel(join(folder, 'tuned.onnx'));
+    expect(JSON.parse(again.metadata.get('compressed') ?? '').at(-1)).toMatchObject({ distill: 0.9 });
   });
 
   it('has a share from 0 to 1', async () => {

@@ -44,8 +44,10 @@ export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptio
   readonly augmentThreads: number;
   readonly threads?: number;
   readonly resume?: true;
-  /** The share of the original model in the loss of fine-tuning. */
+  /** The share of the teacher in the loss of fine-tuning. */
   readonly distill?: number;
+  /** The file of another teacher than the original model. */
+  readonly teacher?: string;
 }
 
 /** What a technique works with. */
@@ -118,7 +120,8 @@ export function withCompression(command: Command, { epochs, rate = RATES.trained
       new Option('--distill [weight]', 'fine-tune with the model itself as teacher, and this share of it in the loss')
         .argParser(numberBetween(0, 1))
         .preset(WEIGHT),
-    );
+    )
+    .option('--teacher <model>', `fine-tune with this model as teacher (with --distill ${WEIGHT} unless told)`);
 }
 
 /** The words of one that trains a student. @param command with its name, description and own words */
@@ -193,7 +196,10 @@ export function compressionCommand<Flags extends CompressionFlags>(
       const source = await sourceOf(path, training, given, output, taughtBy?.preprocessing);
       const { model, labels, preprocessing, fresh } = source;
       const augment = fittingAugmentation(given.augment, preprocessing.shape);
-      const flags = { ...given, augment, rate: given.rate ?? (fresh ? RATES.fresh : RATES.trained) };
+      const rate = given.rate ?? (fresh ? RATES.fresh : RATES.trained);
+      const lecturerPath = teacher === undefined ? given.teacher : undefined;
+      const distill = given.distill ?? (lecturerPath === undefined ? undefined : Number(WEIGHT));
+      const flags = { ...given, augment, rate, ...definedOnly({ distill }) };
       const reference = taughtBy ?? { path, model, preprocessing };
       if (fresh && teacher === undefined)
         throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
@@ -203,6 +209,11 @@ export function compressionCommand<Flags extends CompressionFlags>(
           `Cannot compress '${path}': it has one score for two classes, expected one for each; train it with two`,
         );
       }
+      const { mean, std } = given;
+      const lecturer =
+        lecturerPath === undefined
+          ? reference
+          : await openTeacher(lecturerPath, training, given, definedOnly({ mean, std }), output);
       const heldOut = validation ?? training;
       if (validation === undefined) {
         output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
@@ -221,7 +232,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
           training,
           validation,
           preprocessing,
-          reference,
+          teacher: lecturer,
           stages,
           output,
           signal: stop.signal,
@@ -262,7 +273,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
     }
     const outputs = [given.output] as const;
     await refuseSameFile(path, outputs);
-    if (teacher !== undefined) await refuseSameFile(teacher.path(given), outputs);
+    if (given.teacher !== undefined) await refuseSameFile(given.teacher, outputs, '--teacher');
     await refuseSameFile(given.data, outputs, '--data');
     if (given.val !== undefined) await refuseSameFile(given.val, outputs, '--val');
     await checkOutputs(outputs);
@@ -349,13 +360,13 @@ async function save({ model, recipe = {}, write }: Compressed, { flags, path, na
   const { writeModel } = await import('../onnx/index.ts');
   const described = withDescription(model, { labels, preprocessing });
   const metadata = new Map(described.metadata);
-  const { epochs, seed, distill } = flags;
+  const { epochs, seed, distill, teacher } = flags;
   const before = historyOf(metadata.get('compressed'));
   metadata.set(
     'compressed',
     JSON.stringify([
       ...before,
-      { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill }), ...recipe },
+      { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill, teacher }), ...recipe },
     ]),
   );
   await writeModel({ ...described, metadata }, flags.output, write);

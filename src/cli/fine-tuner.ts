@@ -1,18 +1,19 @@
 /** Fine-tuning as the words of a compression say it: shown while it runs, kept as a stage, gone on with. */
-import type { FineTuneOptions, Lesson, Stages } from '../compress/index.ts';
+import type { FineTuneOptions, Lesson, Stages, Teacher } from '../compress/index.ts';
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import { definedOnly, type Output } from './command.ts';
-import type { CompressionContext, CompressionFlags, Reference } from './compression.ts';
+import type { CompressionContext, CompressionFlags } from './compression.ts';
 import { percent } from './table.ts';
 
-/** Of an original that its own smaller form learns from. */
+/** Of a teacher that a smaller form of it learns from. */
 const TEMPERATURE = 4;
 
 interface Surroundings {
   readonly training: Dataset;
   readonly validation: Dataset | undefined;
   readonly preprocessing: Preprocessing;
-  readonly reference: Reference;
+  /** Whom `--distill` asks. */
+  readonly teacher: Teacher;
   readonly stages: Stages;
   readonly output: Output;
   readonly signal: AbortSignal;
@@ -20,12 +21,10 @@ interface Surroundings {
 
 /** @param flags the words of the call that say how */
 export function fineTuner(flags: CompressionFlags, around: Surroundings): CompressionContext['fineTune'] {
-  const { training, validation, preprocessing, reference, stages, output, signal } = around;
+  const { training, validation, preprocessing, teacher, stages, output, signal } = around;
   const { epochs, batch, rate, weightDecay, augment, augmentThreads, seed, threads, distill } = flags;
-  const ofOriginal: Lesson | undefined =
-    distill === undefined
-      ? undefined
-      : { kind: 'scores', teacher: reference, temperature: TEMPERATURE, weight: distill };
+  const ofTeacher: Lesson | undefined =
+    distill === undefined ? undefined : { kind: 'scores', teacher, temperature: TEMPERATURE, weight: distill };
   return async (name, model, changes = {}) => {
     const { fineTune } = await import('../compress/index.ts');
     const options: FineTuneOptions = {
@@ -42,15 +41,24 @@ export function fineTuner(flags: CompressionFlags, around: Surroundings): Compre
       optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay },
       ...definedOnly({ validation, threads }),
       // A technique with a loss of its own knows what it does.
-      ...(changes.writeLoss === undefined ? definedOnly({ lesson: ofOriginal }) : {}),
+      ...(changes.writeLoss === undefined ? definedOnly({ lesson: ofTeacher }) : {}),
       ...changes,
     };
     if (options.epochs === 0) return model;
-    const { training: _training, validation: _validation, writeLoss: _writeLoss, lesson, sampler, ...rest } = options;
+    const {
+      training: _training,
+      validation: _validation,
+      writeLoss: _writeLoss,
+      lesson,
+      sampler,
+      frozen,
+      ...rest
+    } = options;
     const { threads: _threads, augmentThreads: _augmentThreads, ...words } = rest;
     const data = [await options.training.digest(), await options.validation?.digest()];
     const images = sampler?.order(0) ?? 'all';
-    return stages.model(name, [model, words, data, images, ...settingsOf(lesson)], async (checkpoint) => {
+    const stays = frozen === undefined ? [] : [...model.graph.initializers.keys()].filter(frozen);
+    return stages.model(name, [model, words, data, images, stays, ...settingsOf(lesson)], async (checkpoint) => {
       const isScored = lesson?.kind !== 'hint';
       let progress: ReturnType<Output['progress']> | undefined;
       try {

@@ -75,9 +75,9 @@ async function checkWords({ fp16, method, percentile, sweep, output, ...others }
   if (percentile !== undefined && method !== 'percentile') {
     throw new UsageError(`--percentile is of --method percentile, received --method ${method ?? 'mse'}`);
   }
-  const { images, exclude, weightBits, maxDrop, sensitivity, distill } = others;
+  const { images, exclude, weightBits, maxDrop, sensitivity, distill, teacher } = others;
   const epochs = others.epochs > 0 ? others.epochs : undefined;
-  const more = { 'weight-bits': weightBits, 'max-drop': maxDrop, sensitivity, sweep, epochs, distill };
+  const more = { 'weight-bits': weightBits, 'max-drop': maxDrop, sensitivity, sweep, epochs, distill, teacher };
   const ofInt8 = { method, images, exclude, ...more };
   const [meaningless] = Object.entries(ofInt8).find(([, value]) => fp16 && value !== undefined) ?? [];
   if (meaningless !== undefined)
