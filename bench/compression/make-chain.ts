@@ -44,14 +44,16 @@ async function callOf(
   const step = STEPS[name];
   if (step === undefined) throw new Error(`there is no step '${name}'`);
   const before = fileOf({ model, steps: steps.slice(0, -1) }, options);
-  const teacher = fileOf({ model: 'resnet56', steps: [] }, options);
-  const [command, ...own] = step.map((word) =>
-    word.replace('{epochs}', String(EPOCHS[model])).replace('{resnet56}', teacher),
-  );
+  const files: Readonly<Record<string, string>> = {
+    '{trained}': fileOf({ model, steps: ['trained'] }, options),
+    '{resnet56}': fileOf({ model: 'resnet56', steps: [] }, options),
+  };
+  const [command, ...own] = step.map((word) => files[word] ?? word.replace('{epochs}', String(EPOCHS[model])));
+  const seen = [before, ...step.flatMap((word) => files[word] ?? [])];
   const data = ['--data', join(options.data, 'train.tar'), '--val', join(options.data, 'val.tar')];
   const limit = options.limit === undefined ? [] : ['--limit', String(options.limit)];
   const words = [command as string, before, ...data, ...limit, ...own];
-  return { words, recipe: `${JSON.stringify({ words, before: await digestOf(before) })}\n` };
+  return { words, recipe: `${JSON.stringify({ words, models: await Promise.all(seen.map(digestOf)) })}\n` };
 }
 
 function textOf(path: string): Promise<string | undefined> {

@@ -3,7 +3,10 @@
  * that chains with the same beginning share it. Every model stands beside itself after the same budget of training.
  */
 
-/** Words of `skein` without model, data and output; `{epochs}` stands for those of the model, `{resnet56}` for its file. */
+/**
+ * Words of `skein` without model, data and output. `{epochs}` stands for those of the model, `{trained}` for what it is
+ * after them, `{resnet56}` for that model.
+ */
 export type Step = readonly [command: string, ...words: string[]];
 
 export interface Chain {
@@ -27,31 +30,20 @@ export interface Bars {
 /** Epochs of training that a model's rows have, its own and those of what is made of it. */
 export const EPOCHS: Readonly<Record<string, number>> = { resnet20: 3, resnet56: 3, vgg19: 1 };
 
-const RATE = '0.01';
-const tuned = ['--epochs', '{epochs}', '--rate', RATE];
+const tuned = ['--epochs', '{epochs}', '--rate', '0.01'];
+// As far as training brings the model itself, it may bring its smaller forms. What lost much has further to go.
+const taught = ['--epochs', '{epochs}', '--rate', '0.02', '--teacher', '{trained}', '--distill', '0.7'];
 
 export const STEPS: Readonly<Record<string, Step>> = {
   trained: ['train', ...tuned],
-  pruned: ['prune', '--target-macs', '0.48', ...tuned],
+  pruned: ['prune', '--target-macs', '0.48', ...taught],
   // Widths below what is fast save no time: with a target of time whole blocks go.
-  shallower: [
-    'prune',
-    '--target-macs',
-    '0.48',
-    '--target-latency',
-    '1.7x',
-    '--epochs',
-    '{epochs}',
-    '--distill',
-    '0.7',
-    '--rate',
-    '0.02',
-  ],
-  factorized: ['factorize', '--target-macs', '0.32', ...tuned],
+  shallower: ['prune', '--target-macs', '0.48', '--target-latency', '1.7x', ...taught],
+  factorized: ['factorize', '--target-macs', '0.32', ...taught],
   int8: ['quantize', '--epochs', '0'],
   float16: ['quantize', '--fp16'],
   distilled: ['distill', '--teacher', '{resnet56}', ...tuned],
-  shared: ['share', '--sparsity', '0.92', '--conv-bits', '5', ...tuned],
+  shared: ['share', '--sparsity', '0.92', '--steps', '2', '--conv-bits', '5', ...taught],
 };
 
 export const CHAINS: readonly Chain[] = [
