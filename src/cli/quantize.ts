@@ -175,7 +175,7 @@ async function sweep(context: CompressionContext, flags: Flags, method: RangeMet
   const { observeHistograms, sweepBits } = await import('../compress/index.ts');
   const { model, meter, training, heldOut, preprocessing, signal, stages, output } = context;
   const { percentile, images, seed } = flags;
-  const settings = [model, { method, percentile, images, seed }, heldOut.source, heldOut.split, heldOut.size];
+  const settings = [model, { method, percentile, images, seed }, await training.digest(), await heldOut.digest()];
   let progress: ReturnType<typeof output.progress> | undefined;
   const onProgress = (done: number, total: number): void => {
     progress ??= output.progress('models tried', total, { exitOnInterrupt: false });

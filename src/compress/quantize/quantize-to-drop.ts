@@ -198,8 +198,7 @@ class Run {
     const judging = { ...this.#judging, images: SENSITIVITY_IMAGES };
     const bits = this.#bits();
     const total = layerNames(this.#model).length;
-    const data = [judging.data.source, judging.data.split, judging.data.size];
-    const settings = [this.#model, [...this.#ranges], bits, data];
+    const settings = [this.#model, [...this.#ranges], bits, await judging.data.digest()];
     this.#sensitivities ??= await this.#stages.value('sensitivity', settings, async () => {
       const reference = await scoresOf(this.#model, judging);
       return layerSensitivities(this.#model, this.#ranges, judging, reference, bits, (done) =>
