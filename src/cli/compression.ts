@@ -4,51 +4,31 @@
  */
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { checkOutputs, lockOutput, SkeinError } from '../base/index.ts';
 import type { FineTuneOptions, Meter, Stages, Teacher } from '../compress/index.ts';
-import type { Augmentation, Dataset, Preprocessing } from '../data/index.ts';
+import type { Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { WriteOptions } from '../onnx/index.ts';
-import { fittingAugmentation, readAugmentation, USUAL, USUAL_WORDS } from './augmentation.ts';
+import { fittingAugmentation } from './augmentation.ts';
 import {
   CommandFailure,
-  type DataOptions,
   definedOnly,
-  MOST_THREADS,
   type ModelOptions,
-  numberBetween,
   type Output,
-  type OutputOptions,
   refuseSameFile,
   skippedLine,
   UsageError,
-  wholeNumber,
   withAction,
-  withData,
-  withModelOptions,
 } from './command.ts';
 import { type Comparison, describeComparison, measureBoth } from './comparison.ts';
+import { type CompressionFlags, RATES, WEIGHT } from './compression-words.ts';
 import { fineTuner } from './fine-tuner.ts';
 import { interruption } from './interruption.ts';
+import { refuseOtherWords, wordsOf } from './same-words.ts';
 import { openValidation, sourceOf } from './train-source.ts';
 
-export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptions {
-  readonly output: string;
-  readonly val?: string;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly rate: number;
-  readonly weightDecay: number;
-  readonly augment: Augmentation;
-  readonly augmentThreads: number;
-  readonly threads?: number;
-  readonly resume?: true;
-  /** The share of the teacher in the loss of fine-tuning. */
-  readonly distill?: number;
-  /** The file of another teacher than the original model. */
-  readonly teacher?: string;
-}
+export { type CompressionFlags, withCompression, withStudent } from './compression-words.ts';
 
 /** What a technique works with. */
 export interface CompressionContext {
@@ -90,12 +70,6 @@ export interface Compressed {
   readonly write?: WriteOptions;
 }
 
-export interface CompressionDefaults {
-  /** Of fine-tuning. */
-  readonly epochs: number;
-  readonly rate?: number;
-}
-
 /** What a technique whose result is held against another model than the one that it was made of says of that. */
 export interface TeacherWords<Flags> {
   /** Its file. */
@@ -104,61 +78,6 @@ export interface TeacherWords<Flags> {
   readonly overrides: (flags: Flags) => Pick<ModelOptions, 'mean' | 'std'>;
   /** @throws UsageError for words that do not fit each other */
   readonly check: (flags: Flags) => void;
-}
-
-/** Of its share in the loss, where the call does not say it. */
-const WEIGHT = '0.9';
-/** The highest learning rate of weights that have learnt something, or nothing yet. */
-const RATES = { trained: 0.01, fresh: 0.1 };
-
-/** The words that every compression has. @param command with its name, description and own words */
-export function withCompression(command: Command, { epochs, rate = RATES.trained }: CompressionDefaults): Command {
-  command.argument('<model>', 'an .onnx or .skz file');
-  return withTraining(command, 'the highest learning rate, falling as a cosine', rate)
-    .option('--epochs <n>', 'of fine-tuning; 0 for none', wholeNumber(0), epochs)
-    .addOption(
-      new Option('--distill [weight]', 'fine-tune with the model itself as teacher, and this share of it in the loss')
-        .argParser(numberBetween(0, 1))
-        .preset(WEIGHT),
-    )
-    .option('--teacher <model>', `fine-tune with this model as teacher (with --distill ${WEIGHT} unless told)`);
-}
-
-/** The words of one that trains a student. @param command with its name, description and own words */
-export function withStudent(command: Command, { epochs }: Pick<CompressionDefaults, 'epochs'>): Command {
-  command.argument('<student>', 'an .onnx file, or the name of an architecture: resnet8, vgg11:width=0.5, …');
-  const rates = `(default: ${RATES.trained}; ${RATES.fresh} for an architecture)`;
-  return withTraining(command, `the highest learning rate, falling as a cosine ${rates}`).option(
-    '--epochs <n>',
-    'of training',
-    wholeNumber(1),
-    epochs,
-  );
-}
-
-function withTraining(command: Command, rateWords: string, rate?: number): Command {
-  command.requiredOption(
-    '-o, --output <file>',
-    'the file to write; while it is made, a folder of its steps lies beside it',
-  );
-  withData(command)
-    .option('--val <source>', "held-out images to choose and measure by (default: the split 'val' of --data)")
-    .option('--batch <n>', 'images in a step of training', wholeNumber(1), 128)
-    .option('--rate <n>', rateWords, numberBetween(1e-12, 1e6), rate)
-    .option('--weight-decay <n>', 'of weights, not of norms and biases', numberBetween(0, 1e6), 5e-4)
-    .addOption(
-      new Option('--augment <words>', 'crop=4,flip,cutout=8,autoaugment,brightness=0.2, … or none')
-        .argParser(readAugmentation)
-        .default(USUAL, USUAL_WORDS),
-    )
-    .option('--augment-threads <n>', 'threads that vary images', wholeNumber(1, MOST_THREADS), 1)
-    .option(
-      '--threads <n>',
-      'threads that fine-tuning computes with (default: the usable cores)',
-      wholeNumber(1, MOST_THREADS),
-    )
-    .option('--resume', 'go on with what an interrupted call left beside --output, with the same words');
-  return withModelOptions(command);
 }
 
 /**
@@ -285,33 +204,6 @@ export function compressionCommand<Flags extends CompressionFlags>(
       lock.release();
     }
   });
-}
-
-/** What must be the same for a call to go on with what another one left. */
-function wordsOf(command: string, path: string, flags: CompressionFlags): Record<string, unknown> {
-  const same: Record<string, unknown> = { ...flags };
-  for (const free of ['output', 'resume', 'json', 'verbose', 'threads', 'augmentThreads']) delete same[free];
-  return { command, model: path, ...same };
-}
-
-/** @throws UsageError that names the first word that differs */
-async function refuseOtherWords(folder: string, words: Record<string, unknown>): Promise<void> {
-  const { aboutStages } = await import('../compress/index.ts');
-  const left = ((await aboutStages(folder)) ?? {}) as Record<string, unknown>;
-  const now = JSON.parse(JSON.stringify(words)) as Record<string, unknown>;
-  for (const name of new Set([...Object.keys(left), ...Object.keys(now)])) {
-    const [before, after] = [left[name], now[name]].map((value) => (value === undefined ? 'none' : asWord(value)));
-    if (before === after) continue;
-    const word =
-      name === 'command' || name === 'model' ? name : `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-    throw new UsageError(
-      `--resume: '${folder}' is of a call with another ${word}, ${before}, received ${after}: repeat that call's words, or remove the folder`,
-    );
-  }
-}
-
-function asWord(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function report(

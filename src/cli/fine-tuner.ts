@@ -2,7 +2,8 @@
 import type { FineTuneOptions, Lesson, Stages, Teacher } from '../compress/index.ts';
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import { definedOnly, type Output } from './command.ts';
-import type { CompressionContext, CompressionFlags } from './compression.ts';
+import type { CompressionContext } from './compression.ts';
+import type { CompressionFlags } from './compression-words.ts';
 import { percent } from './table.ts';
 
 /** Of a teacher that a smaller form of it learns from. */
