@@ -22,6 +22,7 @@ import type { OpOptions } from './builder-options.ts';
 import { unified } from './dims.ts';
 import { inferNode } from './infer-shapes.ts';
 import type { Initialization } from './initialize.ts';
+import { irVersionFor } from './ir-version.ts';
 import { type KnownValue, knownFromTensor } from './known-value.ts';
 
 export interface BuilderOptions {
@@ -35,16 +36,6 @@ export interface BuilderOptions {
   readonly name?: string;
   /** Type of the parameters; 'float32' unless told. */
   readonly dtype?: 'float32' | 'float64';
-}
-
-/** The IR version that came with each operator set from 13 on (onnx/helper.py, OP_SET_ID_VERSION_MAP). */
-function irVersionFor(opset: number): number {
-  if (opset < 15) return 7;
-  if (opset < 19) return 8;
-  if (opset < 21) return 9;
-  if (opset < 23) return 10;
-  if (opset < 25) return 11;
-  return opset < 26 ? 12 : 13;
 }
 
 export class BaseBuilder {

@@ -7,6 +7,7 @@ export * from './graph-builder.ts';
 export { type Inference, type InferOptions, infer, inferNode, inferShapes } from './infer-shapes.ts';
 export * from './initialize.ts';
 export * from './known-value.ts';
+export { liftOpset } from './lift-opset/lift-opset.ts';
 export { liftWeights } from './lift-weights.ts';
 export { type Cut, cutAlong, cuts } from './movement.ts';
 export * from './op-context.ts';
