@@ -10,7 +10,8 @@
  * 4. Relu and Clip after an int8 layer are done by the rounding of its output, whose range ends where they cut.
  */
 import { SkeinError } from '../../base/index.ts';
-import { type Model, type Node, standardOpset } from '../../graph/index.ts';
+import type { Model, Node } from '../../graph/index.ts';
+import { liftOpset } from '../../ops/index.ts';
 import { fold } from '../fold.ts';
 import { foldBatchNorm } from '../fold-batch-norm.ts';
 import { runPasses } from '../pass.ts';
@@ -47,23 +48,22 @@ export function layerName(node: Node): string {
   return node.name || (node.outputs[0] ?? '');
 }
 
-/** The model as it is quantised: constants and batch normalisation folded, so that each convolution has its own scales. */
+/** Scales by channel came with it. */
+const OLDEST_OPSET = 13;
+
+/**
+ * The model as it is quantised: of an operator set that has scales by channel, constants and batch normalisation folded, so
+ * that each convolution has its own. @throws SkeinError 'unsupported' as `liftOpset` does
+ */
 export function prepareForQuantization(model: Model): Model {
-  return runPasses(model, [fold, foldBatchNorm]).model;
+  return runPasses(liftOpset(model, OLDEST_OPSET), [fold, foldBatchNorm]).model;
 }
 
 /**
  * @param model as `prepareForQuantization` leaves it
- * @throws SkeinError 'unsupported' for an operator set without scales by channel, 'invalid-argument' for a name in
- * `exclude` that no layer has
+ * @throws SkeinError 'invalid-argument' for a name in `exclude` that no layer has
  */
 export function planQuantization(model: Model, options: PlanOptions = {}): QuantizationPlan {
-  if (standardOpset(model) < 13) {
-    throw new SkeinError(
-      'unsupported',
-      `Cannot quantise the model: it must use operator set 13 or newer, received ${standardOpset(model)}; export it anew (opset_version=17), or convert it with onnx.version_converter`,
-    );
-  }
   return new Planner(model, new Set(options.exclude)).plan();
 }
 
