@@ -3,6 +3,7 @@ import type { Teacher } from '../src/compress/index.ts';
 import type { Preprocessing } from '../src/data/index.ts';
 import type { Model } from '../src/graph/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
+import { inOldWords } from './old-models.ts';
 import { smallOptions } from './small-training.ts';
 
 export const SMALL: Preprocessing = smallOptions(undefined as never).preprocessing;
@@ -17,7 +18,7 @@ export interface TeacherWords {
 
 /** Two convolutions with batch normalisation of statistics of its own; names are those of the student, too. */
 export function teacherNetwork({ size = 8, outputs = 10, ending, batch, opset = 17 }: TeacherWords = {}): Model {
-  const b = new GraphBuilder({ seed: 11, opset });
+  const b = new GraphBuilder({ seed: 11, opset: Math.max(opset, 13) });
   let y = b.input('input', 'float32', [batch ?? 'batch', 3, size, size]);
   for (const out of [8, 12]) {
     y = b.conv(y, { out, kernel: 3, padding: 1, bias: false });
@@ -32,7 +33,7 @@ export function teacherNetwork({ size = 8, outputs = 10, ending, batch, opset = 
   }
   const scores = b.linear(b.flatten(b.globalAveragePool(y)), { out: outputs });
   b.output('logits', ending === undefined ? scores : b.softmax(scores));
-  return b.build();
+  return opset < 13 ? inOldWords(b.build(), opset) : b.build();
 }
 
 export const smallTeacher = (words: TeacherWords = {}, preprocessing: Preprocessing = SMALL): Teacher => ({

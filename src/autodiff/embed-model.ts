@@ -4,7 +4,8 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { describeNode, feedsOf, type Model, type Node, standardOpset, subgraphsOf } from '../graph/index.ts';
-import type { GraphWriter } from './graph-writer.ts';
+import { liftOpset } from '../ops/index.ts';
+import { type GraphWriter, OLDEST_OPSET } from './graph-writer.ts';
 import { inOpsetOf } from './opset-form.ts';
 
 export interface EmbedOptions {
@@ -14,17 +15,16 @@ export interface EmbedOptions {
   readonly feeds: ReadonlyMap<string, string>;
 }
 
-const OLDEST_OPSET = 13;
-
 /**
  * @returns the values of the graph that the model's outputs are, in order
- * @throws SkeinError 'unsupported' for a model of an operator set before 13, with control flow, functions or sparse weights;
+ * @throws SkeinError 'unsupported' for a model that cannot be lifted to operator set 13, with control flow, functions or sparse weights;
  * 'invalid-argument' where a feed is missing or its shape contradicts
  */
-export function embedModel(writer: GraphWriter, model: Model, { prefix, feeds }: EmbedOptions): readonly string[] {
+export function embedModel(writer: GraphWriter, given: Model, { prefix, feeds }: EmbedOptions): readonly string[] {
+  checkEmbeddable(given);
+  const model = liftOpset(given, OLDEST_OPSET);
   const { graph, opsets } = model;
   const opset = standardOpset(model);
-  checkEmbeddable(model);
   for (const [domain, version] of opsets) if (domain !== '') writer.importDomain(domain, version);
   const names = new Map([['', '']]);
   for (const { name } of feedsOf(graph)) {
@@ -52,12 +52,6 @@ export function embedModel(writer: GraphWriter, model: Model, { prefix, feeds }:
 function checkEmbeddable(model: Model): void {
   const { graph, functions } = model;
   const refuse = (what: string): SkeinError => new SkeinError('unsupported', `Cannot embed the model: ${what}`);
-  const opset = standardOpset(model);
-  if (opset < OLDEST_OPSET) {
-    throw refuse(
-      `it must use operator set ${OLDEST_OPSET} or newer, received ${opset}; export it anew (opset_version=17), or convert it with onnx.version_converter`,
-    );
-  }
   if (graph.sparseInitializers.size > 0) throw refuse('it has sparse weights; export it with dense ones');
   for (const node of graph.nodes) {
     if (subgraphsOf(node).length > 0)

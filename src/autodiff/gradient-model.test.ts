@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
-import { feed, runModel } from '../../test/run-onnx.ts';
+import { inOldWords, oldFashioned } from '../../test/old-models.ts';
+import { feed, randomFeeds, runModel } from '../../test/run-onnx.ts';
 import { type Model, makeNode, type Node, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { type GradientModelOptions, gradientModel } from './gradient-model.ts';
@@ -41,6 +42,15 @@ describe('gradientModel() and weights in Constant nodes', () => {
     const of = await gradients(linear('Constant'), 'cross-entropy');
     expect([...of.keys()]).toEqual(['loss', 'weight', 'bias']);
     expect(of).toEqual(await gradients(linear('initializer'), 'cross-entropy'));
+  });
+
+  it('has the gradients of a newer operator set where the model is of an old one', async () => {
+    const newer = oldFashioned(8);
+    const feeds = { ...randomFeeds(newer, 1), labels: feed('int64', BigInt64Array.of(2n, 7n), [2]) };
+    const of = (model: Model) => runModel(gradientModel(model, { loss: 'cross-entropy', inputs: true }), feeds);
+    const expected = await of(newer);
+    expect(Object.keys(expected)).toContain('grad.input');
+    expect(await of(inOldWords(newer, 7))).toEqual(expected);
   });
 
   it('says what could be named where there is nothing trainable', () => {

@@ -1,9 +1,9 @@
 /** A model's loss and gradients as one more ONNX model, which any engine runs. */
 import { listNames, SkeinError } from '../base/index.ts';
 import { feedsOf, type Graph, GraphEditor, type Model, type ValueInfo, validateModel } from '../graph/index.ts';
-import { FLOAT_TYPES, liftWeights, trainableInitializers } from '../ops/index.ts';
+import { FLOAT_TYPES, liftOpset, liftWeights, trainableInitializers } from '../ops/index.ts';
 import { differentiate } from './differentiate.ts';
-import { GraphWriter } from './graph-writer.ts';
+import { GraphWriter, OLDEST_OPSET } from './graph-writer.ts';
 import { type Loss, type LossOptions, writeLoss } from './loss.ts';
 import { Terms } from './terms.ts';
 import { trainingMode } from './training-mode.ts';
@@ -39,13 +39,14 @@ export function updatedOutput(initializer: string): string {
 /**
  * The model with its labels as one more input, and as outputs: `loss`, the mean over the batch; the model's own;
  * `grad.<initializer>` for each parameter; with `inputs`, `grad.<input>`; in mode `train`, `updated.<initializer>` for the
- * running statistics. Weights in Constant nodes are made initializers first. Labels: int64 [N] from 0 for cross-entropy,
+ * running statistics. The model is lifted to an operator set that gradients can be written in, and weights in Constant nodes
+ * are made initializers first. Labels: int64 [N] from 0 for cross-entropy,
  * else as the first output; with others the engine fails.
  * @throws SkeinError 'unsupported' naming what cannot be differentiated, 'invalid-argument' where `wrt` or names do not fit
  */
 export function gradientModel(given: Model, options: GradientModelOptions): Model {
   validateModel(given);
-  const model = liftWeights(given);
+  const model = liftWeights(liftOpset(given, OLDEST_OPSET));
   const { writer, rules, running } =
     options.mode === 'train'
       ? trainingMode(model, { seed: options.seed ?? 0 })

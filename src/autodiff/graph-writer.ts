@@ -33,7 +33,7 @@ const RANDOM: ReadonlySet<string> = new Set([
 ]);
 
 /** From here on axes are inputs, as in what the rules write. */
-const OLDEST_OPSET = 13;
+export const OLDEST_OPSET = 13;
 /** The engine reads no newer ones. */
 const NEWEST_OPSET = 26;
 
@@ -61,7 +61,7 @@ export class GraphWriter {
     if (this.opset < OLDEST_OPSET) {
       throw new SkeinError(
         'unsupported',
-        `Cannot differentiate the model: it must use operator set ${OLDEST_OPSET} or newer, received ${this.opset}; export it anew (opset_version=17), or convert it with onnx.version_converter`,
+        `Cannot differentiate the model: it must use operator set ${OLDEST_OPSET} or newer, received ${this.opset}; lift it beforehand (liftOpset)`,
       );
     }
     if (this.opset > NEWEST_OPSET) {

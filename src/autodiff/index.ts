@@ -4,7 +4,7 @@ export { type EmbedOptions, embedModel } from './embed-model.ts';
 export * from './gradient-model.ts';
 export type { Gradient, GradientRule } from './gradient-rule.ts';
 export { GRADIENTS } from './gradient-rules.ts';
-export { GraphWriter } from './graph-writer.ts';
+export { GraphWriter, OLDEST_OPSET } from './graph-writer.ts';
 export { type InputForm, writePreprocessing, writeResized } from './input-form.ts';
 export { beforeLast, classNumbers, type Loss, type LossOptions, writeLoss } from './loss.ts';
 export { Terms } from './terms.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/expect-close.ts';
-import { feed, runModel } from '../../test/run-onnx.ts';
+import { inOldWords, oldFashioned } from '../../test/old-models.ts';
+import { feed, randomFeeds, runModel } from '../../test/run-onnx.ts';
 import { smallImages, smallNetwork, smallOptions, trainSmall, vectorBytes } from '../../test/small-training.ts';
 import { type Dataset, openData, type Preprocessing } from '../data/index.ts';
 import { type Model, Tensor } from '../graph/index.ts';
@@ -428,6 +429,21 @@ describe('Trainer', () => {
   it('goes on updating the statistics of batch normalisation of which only scale and bias are frozen', async () => {
     const done = await train({ frozen: (name) => /^bn1\.(weight|bias)$/.test(name) });
     expect(done.vectors.get('state.statistics')?.some((value, i) => value !== (i < 6 ? 0 : 1))).toBe(true);
+  });
+
+  it('trains a model of an old operator set to the bits of the same one of a newer', async () => {
+    const newer = oldFashioned(8);
+    const [old, expected] = [await train({ model: inOldWords(newer, 8) }), await train({ model: newer })];
+    expect(vectorBytes(old)).toEqual(vectorBytes(expected));
+    const trainer = new Trainer({ ...smallOptions(images), model: inOldWords(newer, 8) });
+    const model = trainer.modelOf(old);
+    await trainer.close();
+    expect(model.opsets.get('')).toBe(13);
+    const feeds = randomFeeds(model, 1);
+    const before = (await runModel(newer, feeds)).probabilities;
+    const after = (await runModel(model, feeds)).probabilities;
+    expect(after?.dims).toEqual(before?.dims);
+    expect(after?.data).not.toEqual(before?.data);
   });
 
   it('trains weights that stand in Constant nodes, and gives them as initializers', async () => {

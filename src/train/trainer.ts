@@ -2,6 +2,7 @@
  * Trains a classifier: step after step of the step model on a thread of its own, while the next batches are prepared. The
  * caller says what happens between epochs (saving, showing); nothing is written here.
  */
+import { OLDEST_OPSET } from '../autodiff/index.ts';
 import { SkeinError } from '../base/index.ts';
 import {
   AugmentPool,
@@ -14,7 +15,7 @@ import {
 } from '../data/index.ts';
 import { type Model, onlyFeed } from '../graph/index.ts';
 import { serializeModel } from '../onnx/index.ts';
-import { liftWeights } from '../ops/index.ts';
+import { liftOpset, liftWeights } from '../ops/index.ts';
 import { StateEngine, type StateModel, type TensorData } from '../runtime/index.ts';
 import { checkBatch } from './batch-size.ts';
 import { checkClasses, checkOptions } from './check-options.ts';
@@ -57,7 +58,7 @@ export class Trainer {
   /** @throws SkeinError as buildStepModel and learningRates do; 'invalid-argument' for data that does not fit the model */
   constructor(given: TrainerOptions) {
     checkKnownOptions(given);
-    const options = { ...given, model: withDynamicBatch(liftWeights(given.model)) };
+    const options = { ...given, model: withDynamicBatch(liftWeights(liftOpset(given.model, OLDEST_OPSET))) };
     this.#options = options;
     this.#input = onlyFeed(options.model.graph, 'Cannot train the model').name;
     checkClasses(options.training);

@@ -128,6 +128,7 @@ describe('a lesson of scores', () => {
     ['that ends in Softmax', { ending: 'Softmax' }],
     ['of one image at a time', { batch: 1 }],
     ['of another operator set', { opset: 13 }],
+    ['of an old operator set', { opset: 9 }],
   ])('takes a teacher %s', async (_, words) => {
     const expected = await firstLoss(lesson());
     for (const more of [{}, inEveryStep]) {

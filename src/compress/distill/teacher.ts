@@ -1,8 +1,16 @@
 /** A trained model that another learns from: written into the other's step, or asked once about every image beforehand. */
-import { embedModel, GraphWriter, Terms, teacherLogits, writePreprocessing } from '../../autodiff/index.ts';
+import {
+  embedModel,
+  GraphWriter,
+  OLDEST_OPSET,
+  Terms,
+  teacherLogits,
+  writePreprocessing,
+} from '../../autodiff/index.ts';
 import { SkeinError } from '../../base/index.ts';
 import { type Augmentation, type Dataset, type Preprocessing, variantsOf } from '../../data/index.ts';
-import { type Dim, type Model, onlyFeed } from '../../graph/index.ts';
+import { type Dim, type Model, onlyFeed, standardOpset } from '../../graph/index.ts';
+import { liftOpset } from '../../ops/index.ts';
 import { withDynamicBatch } from '../../train/index.ts';
 import { fold, foldBatchNorm } from '../../transforms/index.ts';
 import { type Meter, withOutputs } from '../meter.ts';
@@ -26,7 +34,8 @@ const PREFIX = 'teacher/';
 export function writeTeacher(t: Terms, teacher: Teacher, images: string, from: Preprocessing, value: string): string {
   const { model, preprocessing } = teacher;
   const input = inputOf(model);
-  const open = withDynamicBatch(withOutputs(model, [value]), 'Cannot use the model as a teacher');
+  const lifted = liftOpset(model, OLDEST_OPSET);
+  const open = withDynamicBatch(withOutputs(lifted, [value]), 'Cannot use the model as a teacher');
   const prepared = foldBatchNorm.apply(fold.apply(open).model).model;
   return t.writer.scope('teacher', () => {
     const own = t.cast(writePreprocessing(t, images, from, preprocessing), input.dtype);
@@ -86,6 +95,7 @@ function logitsModel(teacher: Teacher, variants: 1 | 2): Model {
   const { model, preprocessing } = teacher;
   const writer = new GraphWriter({
     ...model,
+    opsets: new Map([...model.opsets, ['', Math.max(standardOpset(model), OLDEST_OPSET)]]),
     functions: [],
     trainingInfos: [],
     graph: {

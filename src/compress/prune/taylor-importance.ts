@@ -6,7 +6,7 @@
 
 import { gradientModel, gradientOutput, LABELS_INPUT, LOSS_OUTPUT } from '../../autodiff/index.ts';
 import type { BatchOptions, Dataset, Preprocessing } from '../../data/index.ts';
-import { feedsOf, GraphEditor, type Model, standardOpset, Tensor } from '../../graph/index.ts';
+import { feedsOf, GraphEditor, type Model, Tensor } from '../../graph/index.ts';
 import { serializeModel } from '../../onnx/index.ts';
 import { Engine } from '../../runtime/index.ts';
 import { withDynamicBatch } from '../../train/index.ts';
@@ -84,15 +84,8 @@ function effectModel(
     const weight = model.graph.initializers.get(reader.name);
     const axes = [...(weight?.dims ?? []).keys()].filter((axis) => axis !== reader.axis);
     const product = editor.addNode({ opType: 'Mul', inputs: [reader.name, gradientOutput(reader.name)] });
-    // ReduceSum takes its axes as an input from operator set 13 on.
-    const asInput = standardOpset(model) >= 13;
-    const inputs = [product.outputs[0] ?? ''];
-    if (asInput) inputs.push(editor.addInitializer('axes', Tensor.int64s(axes)));
-    const sum = editor.addNode({
-      opType: 'ReduceSum',
-      inputs,
-      attributes: { keepdims: 0, axes: asInput ? undefined : axes },
-    });
+    const inputs = [product.outputs[0] ?? '', editor.addInitializer('axes', Tensor.int64s(axes))];
+    const sum = editor.addNode({ opType: 'ReduceSum', inputs, attributes: { keepdims: 0 } });
     outputs.set(sum.outputs[0] ?? '', reader);
   }
   return { model: withOutputs({ ...gradients, graph: editor.build() }, [LOSS_OUTPUT, ...outputs.keys()]), outputs };

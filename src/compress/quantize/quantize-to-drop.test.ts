@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CLASSES, writeColorData } from '../../../test/color-world.ts';
+import { inOldWords, oldFashioned } from '../../../test/old-models.ts';
+import { randomFeeds, runModel } from '../../../test/run-onnx.ts';
 import { type Dataset, openData } from '../../data/index.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { GraphBuilder } from '../../ops/index.ts';
@@ -127,6 +129,19 @@ it('trains first where it may, and takes what came out if it is better', async (
   expect(kept.trained).toBe(false);
   expect(notes[1]).toMatch(/^trained with the rounding [0-4]\d\.\d\d %: too little, layers go back to float$/);
   expect(kept.layers.filter(({ inFloat }) => inFloat === 'accuracy')).toHaveLength(2);
+});
+
+it('takes a model of an old operator set, and says of it what it says of a newer one', async () => {
+  const newer = oldFashioned(32);
+  const any = { ...options, maxDrop: 1 };
+  const [outcome, expected] = [
+    await quantizeToDrop(inOldWords(newer, 9), context(), any),
+    await quantizeToDrop(newer, context(), any),
+  ];
+  expect(outcome.layers).toHaveLength(3);
+  expect({ ...outcome, model: undefined }).toEqual({ ...expected, model: undefined });
+  const feeds = randomFeeds(newer, 1);
+  expect(await runModel(outcome.model, feeds)).toEqual(await runModel(expected.model, feeds));
 });
 
 it('leaves in float what the caller names', async () => {

@@ -7,12 +7,13 @@ function listToInput(attribute: string): OpsetChange {
   return (node, lifting) => {
     const values = getInts(node, attribute);
     if (values === undefined) return node;
-    return withInputs(node, [lifting.constant(node, attribute, Tensor.int64s(values))], attribute);
+    return withInputs(node, lifting, [lifting.constant(node, attribute, Tensor.int64s(values))], attribute);
   };
 }
 
-/** The node with these inputs behind its first, without the attributes. */
-function withInputs(node: Node, inputs: readonly string[], ...attributes: readonly string[]): Node {
+/** The node with these inputs behind its only one, without the attributes. */
+function withInputs(node: Node, lifting: Lifting, inputs: readonly string[], ...attributes: readonly string[]): Node {
+  if (node.inputs.length > 1) lifting.refuse(node, 'it has inputs that the older one does not know');
   return { ...withoutAttributes(node, ...attributes), inputs: [...node.inputs.slice(0, 1), ...inputs] };
 }
 
@@ -27,17 +28,22 @@ export const sliceToInputs: OpsetChange = (node, lifting) => {
   const starts = getInts(node, 'starts') ?? [];
   const lists = { starts, ends: getInts(node, 'ends') ?? [], axes: getInts(node, 'axes') ?? starts.map((_, i) => i) };
   const inputs = Object.entries(lists).map(([name, list]) => lifting.constant(node, name, Tensor.int64s(list)));
-  return withInputs(node, inputs, 'starts', 'ends', 'axes');
+  return withInputs(node, lifting, inputs, 'starts', 'ends', 'axes');
 };
 
 /** TopK 10 (topk_9_10.h). Version 11 sorts the largest unless told. */
 export const topKToInput: OpsetChange = (node, lifting) =>
-  withInputs(node, [lifting.constant(node, 'k', Tensor.int64s([getInt(node, 'k', 0)]))], 'k');
+  withInputs(node, lifting, [lifting.constant(node, 'k', Tensor.int64s([getInt(node, 'k', 0)]))], 'k');
 
 /** Upsample 9 (upsample_8_9.h). */
 export const scalesToInput: OpsetChange = (node, lifting) => {
   const scales = getFloats(node, 'scales') ?? [];
-  return withInputs(node, [lifting.constant(node, 'scales', Tensor.of('float32', [scales.length], scales))], 'scales');
+  return withInputs(
+    node,
+    lifting,
+    [lifting.constant(node, 'scales', Tensor.of('float32', [scales.length], scales))],
+    'scales',
+  );
 };
 
 /** Clip 11. An absent bound is the lowest or highest number of the type, before and after. */
@@ -47,7 +53,7 @@ export const clipBoundsToInputs: OpsetChange = (node, lifting) => {
     return bound === undefined ? '' : scalarLike(node, lifting, name, bound);
   });
   while (bounds.at(-1) === '') bounds.pop();
-  return withInputs(node, bounds, 'min', 'max');
+  return withInputs(node, lifting, bounds, 'min', 'max');
 };
 
 /** Pad 11 (pad_10_11.h). */
@@ -56,7 +62,7 @@ export const padToInputs: OpsetChange = (node, lifting) => {
   const value = getFloat(node, 'value', 0);
   const isFilled = getString(node, 'mode', 'constant') === 'constant' && !Object.is(value, 0);
   if (isFilled) inputs.push(scalarLike(node, lifting, 'value', value));
-  return withInputs(node, inputs, 'pads', 'value');
+  return withInputs(node, lifting, inputs, 'pads', 'value');
 };
 
 /**
@@ -68,7 +74,7 @@ export const dropoutRatioToInput: OpsetChange = (node, lifting) => {
   if (lifting.isUsed(mask)) lifting.refuse(node, 'its mask is used, which older versions leave open');
   const ratio = getFloat(node, 'ratio');
   const inputs = ratio === undefined ? [] : [lifting.constant(node, 'ratio', Tensor.scalar('float32', ratio))];
-  return { ...withInputs(node, inputs, 'ratio'), outputs: [output] };
+  return { ...withInputs(node, lifting, inputs, 'ratio'), outputs: [output] };
 };
 
 /** A float attribute as a constant of the type of the node's first input. */

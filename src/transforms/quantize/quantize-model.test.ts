@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { observedRanges } from '../../../test/observed-ranges.ts';
+import { inOldWords, oldFashioned } from '../../../test/old-models.ts';
 import { decibels, executedOperators, firstOutput } from '../../../test/optimized.ts';
-import { type Feeds, feed, randomFeeds } from '../../../test/run-onnx.ts';
+import { type Feeds, feed, randomFeeds, runModel } from '../../../test/run-onnx.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
 import { buildArchitecture } from '../../zoo/index.ts';
@@ -235,6 +236,16 @@ describe('quantizeModel()', () => {
       24,
     );
     expect(rounded.graph.initializers.has('conv1.weight')).toBe(false);
+  });
+
+  it.each([7, 9])('takes a model of operator set %i, and makes of it what it makes of a newer one', async (opset) => {
+    const newer = oldFashioned(8);
+    const older = inOldWords(newer, opset);
+    const feeds = randomFeeds(newer, 7);
+    expect((await runModel(older, feeds)).probabilities).toEqual((await runModel(newer, feeds)).probabilities);
+    const [ofNewer, ofOlder] = [await quantized(newer), await quantized(older)];
+    expect(await runModel(ofOlder.quantized, feeds)).toEqual(await runModel(ofNewer.quantized, feeds));
+    expect(await executedOperators(ofOlder.quantized)).toMatchObject({ QLinearConv: 2, QGemm: 1 });
   });
 
   it('refuses bad input', () => {

@@ -112,7 +112,7 @@ describe('withCodebooks()', () => {
     }),
   );
 
-  it.each([13, 17])('computes with the shared values, and sums their gradients, in opset %i', async (opset) => {
+  it.each([10, 13, 17])('computes with the shared values, and sums their gradients, in opset %i', async (opset) => {
     const given = { ...model, opsets: new Map([['', opset]]) };
     const coded = withCodebooks(given, shared);
     const plain = withWeights(given, new Map([...shared].map(([name, each]) => [name, sharedValues(each)])));

@@ -3,7 +3,8 @@
  * chain rule: W = P ⊙ M, of which pruned weights get none (Han et al. 2015), and W = codebook[codes], of which each centroid
  * gets the sum over its weights, ∂L/∂C_k = Σ ∂L/∂W_ij · 1(I_ij = k) (Han et al. 2016, equation 3).
  */
-import { GraphEditor, type Model, standardOpset, Tensor } from '../../graph/index.ts';
+import { GraphEditor, type Model, Tensor } from '../../graph/index.ts';
+import { liftOpset } from '../../ops/index.ts';
 import { type SharedWeights, sharedValues, withWeights } from './shared-weights.ts';
 
 export interface Reparametrized {
@@ -49,7 +50,9 @@ function maskedValues({ graph }: Model, name: string, mask: Uint8Array): Float32
 
 /** @param shared by initializer; a layer without a codebook, of nothing but zeros, stays as it is */
 export function withCodebooks(model: Model, shared: ReadonlyMap<string, SharedWeights>): Reparametrized {
-  const editor = new GraphEditor(model.graph);
+  // Gradients of Gather add up by ScatterElements, which does so from operator set 16 on.
+  const lifted = liftOpset(model, 16);
+  const editor = new GraphEditor(lifted.graph);
   const books = new Map<string, string>();
   for (const [name, { codebook, codes }] of shared) {
     if (codebook.length === 0) continue;
@@ -73,16 +76,7 @@ export function withCodebooks(model: Model, shared: ReadonlyMap<string, SharedWe
     });
     return withWeights(carried(model, trained), new Map(weights));
   };
-  return { model: withAddingScatter({ ...model, graph: editor.build() }), restore };
-}
-
-/**
- * Gradients of Gather add up by ScatterElements, which does so from operator set 16 on. What changed between 13 and 16 is
- * more types and RoiAlign, which no trainable classifier has.
- */
-function withAddingScatter(model: Model): Model {
-  const opset = standardOpset(model);
-  return opset < 13 || opset >= 16 ? model : { ...model, opsets: new Map([...model.opsets, ['', 16]]) };
+  return { model: { ...lifted, graph: editor.build() }, restore };
 }
 
 /** The model with the values of those of its initializers that the trained one still has. */
