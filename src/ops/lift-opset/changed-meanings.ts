@@ -58,10 +58,13 @@ function rounding(node: Node, lifting: Lifting, scales: string): 'floor' | 'ceil
   return lifting.refuse(node, 'it enlarges along one axis and makes smaller along another');
 }
 
-/** Resize 13. */
-export const withoutHalfPixelForNearest: OpsetChange = (node, lifting) => {
-  if (getString(node, 'coordinate_transformation_mode', 'half_pixel') !== 'tf_half_pixel_for_nn') return node;
-  return lifting.refuse(node, "it has no coordinate_transformation_mode 'tf_half_pixel_for_nn' any more");
+/** Resize 13: sizes come without scales, which were an empty list beside them before; and a mode went. */
+export const resizeBySizesAlone: OpsetChange = (node, lifting) => {
+  if (getString(node, 'coordinate_transformation_mode', 'half_pixel') === 'tf_half_pixel_for_nn') {
+    lifting.refuse(node, "it has no coordinate_transformation_mode 'tf_half_pixel_for_nn' any more");
+  }
+  const [input = '', roi = '', , sizes = ''] = node.inputs;
+  return sizes === '' ? node : { ...node, inputs: [input, roi, '', sizes] };
 };
 
 /** BatchNormalization 9. */

@@ -65,6 +65,16 @@ const CHANGED: readonly (readonly [first: number, last: number, given: OldOperat
       attributes: { mode: 'linear' },
     },
   ],
+  [
+    11,
+    12,
+    {
+      opType: 'Resize',
+      x: [1, 2, 3, 4],
+      constants: { roi: vector(), scales: vector(), sizes: Tensor.int64s([1, 2, 7, 5]) },
+      attributes: { mode: 'linear', coordinate_transformation_mode: 'align_corners' },
+    },
+  ],
   [11, 12, { opType: 'Resize', x: [1, 2, 3, 4], constants: { roi: vector(), scales: vector(1, 1, 2, 2) } }],
   [
     7,

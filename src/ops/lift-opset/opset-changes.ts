@@ -19,8 +19,8 @@ import {
   inferenceOnly,
   refuseWith,
   resizeAsymmetric,
+  resizeBySizesAlone,
   scatterElements,
-  withoutHalfPixelForNearest,
   withoutPixelShift,
   withoutSpatial,
 } from './changed-meanings.ts';
@@ -36,7 +36,7 @@ const CHANGES: Readonly<Record<string, Readonly<Record<number, OpsetChange>>>> =
   MeanVarianceNormalization: { 9: refuseWith('it was experimental, with other attributes') },
   Pad: { 11: padToInputs },
   ReduceSum: { 13: axesToInput },
-  Resize: { 11: resizeAsymmetric, 13: withoutHalfPixelForNearest },
+  Resize: { 11: resizeAsymmetric, 13: resizeBySizesAlone },
   RoiAlign: { 16: withoutPixelShift },
   Scan: { 9: refuseWith('it went over each sequence of a batch') },
   Scatter: { 11: scatterElements },
