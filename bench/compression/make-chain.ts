@@ -5,7 +5,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 import type { CompressionOptions } from './options.ts';
-import { type Chain, EPOCHS, STEPS } from './recipes.ts';
+import { type Chain, EPOCHS, RATES, STEPS } from './recipes.ts';
+
+/** Words that stand for the files of models. */
+const MODELS: ReadonlySet<string> = new Set(['{trained}', '{resnet56}']);
 
 const SKEIN = inRepository('dist/src/cli/main.js');
 
@@ -44,12 +47,14 @@ async function callOf(
   const step = STEPS[name];
   if (step === undefined) throw new Error(`there is no step '${name}'`);
   const before = fileOf({ model, steps: steps.slice(0, -1) }, options);
-  const files: Readonly<Record<string, string>> = {
+  const meanings: Readonly<Record<string, string>> = {
+    '{epochs}': String(EPOCHS[model]),
+    '{rate}': RATES[model] as string,
     '{trained}': fileOf({ model, steps: ['trained'] }, options),
     '{resnet56}': fileOf({ model: 'resnet56', steps: [] }, options),
   };
-  const [command, ...own] = step.map((word) => files[word] ?? word.replace('{epochs}', String(EPOCHS[model])));
-  const seen = [before, ...step.flatMap((word) => files[word] ?? [])];
+  const [command, ...own] = step.map((word) => meanings[word] ?? word);
+  const seen = [before, ...step.flatMap((word) => (MODELS.has(word) ? (meanings[word] ?? []) : []))];
   const data = ['--data', join(options.data, 'train.tar'), '--val', join(options.data, 'val.tar')];
   const limit = options.limit === undefined ? [] : ['--limit', String(options.limit)];
   const words = [command as string, before, ...data, ...limit, ...own];
