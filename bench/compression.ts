@@ -1,7 +1,7 @@
 /**
  * `npm run bench:compression`: every compression of real trained models, side by side in one run: accuracy, parameters,
- * MACs, file, latency of one image and throughput. Each is held against the model after the same budget of training, since
- * that alone improves it. Choices are made on the validation images; the test images are looked at once, at the end.
+ * MACs, file, latency of one image and throughput. What was trained is held against the model after the same epochs, since
+ * those alone improve it. Choices are made on the validation images; the test images are looked at once, at the end.
  */
 import { appendFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -41,7 +41,7 @@ async function compare(options: CompressionOptions): Promise<void> {
   const rows = await measureChains(files, options, log);
   const header = [
     machineLine(describeMachine()),
-    `top-1 of the ${options.split === 'test' ? 'test' : 'validation'} images; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
+    `top-1 of the ${options.split === 'test' ? 'test' : 'validation'} images, in points against the model as it is or, where it says so, after the same epochs of training; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
   ];
   console.log(`${header.map((line) => `# ${line}`).join('\n')}\n\n${compressionText(rows)}`);
   if (options.picture !== undefined) await writeFile(options.picture, paretoPicture(rows));

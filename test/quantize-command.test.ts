@@ -85,7 +85,8 @@ describe('skein quantize', () => {
     const words = ['--weight-bits', '2', '--max-drop', '0', '--epochs', '1', '--threads', '1', '--batch', '20'];
     const made = await skein('quantize', 'model.onnx', ...DATA, ...words, '-o', 'trained.onnx');
     expect(made.code).toBe(0);
-    expect(made.stdout).toMatch(/held-out top-1: float .*, int8 .*, now /);
+    expect(made.stdout).toMatch(/held-out top-1: float \S+ %, int8 \S+ %, trained \S+ %, now /);
+    expect(made.stderr).toMatch(/with-rounding, epoch 1\/1: loss \d/);
   });
 
   it.each([

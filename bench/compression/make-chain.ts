@@ -25,7 +25,7 @@ export async function makeChain(chain: Chain, options: CompressionOptions, log: 
     const call = await callOf({ ...chain, steps }, options);
     const unfinished = [`${output}.steps`, output.replace(/\.\w+$/, '.checkpoint')];
     const recipe = `${output}.recipe.json`;
-    // What other words, data or code of an earlier step made is not what the table says it is.
+    // What other words, or other models, made is not what the table says it is.
     if ((await textOf(recipe)) !== call.recipe) {
       for (const path of [output, ...unfinished]) await rm(path, { recursive: true, force: true });
       await writeFile(recipe, call.recipe);

@@ -1,15 +1,16 @@
 /** Measures what the chains made. */
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { writeFileAtomically } from '../../src/base/index.ts';
 import { Meter } from '../../src/compress/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import type { EvaluateReport } from '../../src/plan/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 import { digestOf } from './make-chain.ts';
 import type { CompressionOptions } from './options.ts';
-import type { Chain } from './recipes.ts';
-import type { CompressionRow } from './table.ts';
+import { type Chain, UNTRAINED } from './recipes.ts';
+import type { CompressionRow, Figures } from './table.ts';
 
 const SKEIN = inRepository('dist/src/cli/main.js');
 
@@ -27,7 +28,7 @@ export async function measureChains(
       log(`measuring ${model} …`);
       const models = await Promise.all(chains.map(([, file]) => readModel(file)));
       const latencies = await meter.latenciesMs(models, { rounds: options.rounds, roundMs: 200, shape: [3, 32, 32] });
-      const ofModel: Omit<CompressionRow, 'base' | 'trained'>[] = [];
+      const ofModel: Figures[] = [];
       for (const [i, [chain, file]] of chains.entries()) {
         const report = await evaluationOf(file, options);
         const { top1, params, macs, bytes, throughput } = report;
@@ -36,7 +37,12 @@ export async function measureChains(
       const base = ofModel.find(({ chain }) => chain.steps.length === 0);
       const trained = ofModel.find(({ chain }) => chain.steps.join() === 'trained');
       if (base === undefined || trained === undefined) throw new Error(`there is nothing to hold ${model} against`);
-      rows.push(...ofModel.map((row) => ({ ...row, base, trained })));
+      for (const row of ofModel) {
+        const { steps } = row.chain;
+        const isTrained = steps.some((step) => !UNTRAINED.has(step));
+        const against = isTrained && row !== trained ? trained : base;
+        rows.push({ ...row, base, against });
+      }
     }
   } finally {
     await meter.close();
@@ -49,7 +55,7 @@ async function evaluationOf(file: string, { data, folder, split }: CompressionOp
   const kept = join(folder, `${basename(file)}.${(await digestOf(file)).slice(0, 12)}.${split}.json`);
   if (!existsSync(kept)) {
     const words = ['evaluate', file, '--data', join(data, `${split}.tar`), '--json'];
-    await writeFile(kept, await runProgram(process.execPath, [SKEIN, ...words]));
+    await writeFileAtomically(kept, [Buffer.from(await runProgram(process.execPath, [SKEIN, ...words]))]);
   }
   return JSON.parse(await readFile(kept, 'utf8')) as EvaluateReport;
 }

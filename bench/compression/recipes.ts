@@ -1,6 +1,7 @@
 /**
  * What the table compares. A chain is a model and the commands that it goes through, each on what the one before made, so
- * that chains with the same beginning share it. Every model stands beside itself after the same budget of training.
+ * that chains with the same beginning share it. What was trained is held against the model after as many epochs, from which
+ * it also learns (distillation): what a user would do, whose model is as good as training makes it.
  */
 
 /**
@@ -48,6 +49,9 @@ export const STEPS: Readonly<Record<string, Step>> = {
   distilled: ['distill', '--teacher', '{resnet56}', ...tuned],
   shared: ['share', '--sparsity', '0.92', '--steps', '2', '--conv-bits', '5', ...taught],
 };
+
+/** What is made without training is held against the model as it is, all else against the model after the same epochs. */
+export const UNTRAINED: ReadonlySet<string> = new Set(['int8', 'float16']);
 
 export const CHAINS: readonly Chain[] = [
   ...['resnet20', 'resnet56', 'vgg19'].flatMap((model): Chain[] => [

@@ -1,10 +1,10 @@
-/** `skein prune`: takes channels, and residual blocks that lose all of theirs, out of a model, then fine-tunes it. */
+/** `skein prune`: takes residual blocks and channels that matter least out of a model, then fine-tunes it. */
 import { Command, Option } from 'commander';
 import { type ErrorCode, SkeinError } from '../base/index.ts';
 import type { Criterion, PruningTarget } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ChannelGroups } from '../transforms/index.ts';
-import { numberBetween, UsageError, wholeNumber } from './command.ts';
+import { definedOnly, numberBetween, UsageError, wholeNumber } from './command.ts';
 import {
   type Compressed,
   type CompressionContext,
@@ -35,7 +35,7 @@ const CRITERIA: readonly Criterion[] = ['taylor', 'l1', 'l2', 'bn-scale', 'apoz'
 
 export function pruneCommand(): Command {
   const command = new Command('prune')
-    .description('remove the channels that matter least, and residual blocks that become empty, then fine-tune')
+    .description('remove the residual blocks and channels that matter least, then fine-tune')
     .option(
       '--target-macs <n>',
       "MACs of an image that stay: 0.5 or '2x' for half, 30M (default: 0.5, where no other target is given)",
@@ -44,7 +44,10 @@ export function pruneCommand(): Command {
     .option('--target-params <n>', "parameters that stay: 0.5 or '2x' for half, 1M", readCountTarget)
     .option('--target-latency <ms>', "milliseconds of one image on one thread, measured, or '2x' for half", readTarget)
     .addOption(
-      new Option('--importance <criterion>', 'how channels are judged; l1, l2 and bn-scale look at weights only')
+      new Option(
+        '--importance <criterion>',
+        'how channels are judged; taylor: by the loss for each MAC (or parameter) that they save; l1, l2 and bn-scale look at weights only',
+      )
         .choices(CRITERIA)
         .default('taylor'),
     )
@@ -100,6 +103,7 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
   };
   const targets = await targetsOf(context, model, flags);
   let rough: Model;
+  let trained = false;
   try {
     const shallow = await stages.model('blocks', [model, words], () => withoutBlocks(context, model, targets, flags));
     rough = await pruneModel(shallow, {
@@ -112,11 +116,14 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
       ...(multiple === 'auto' ? {} : { multiple: () => multiple }),
       score: scorer(context, flags),
       stage: (round, from, make) => stages.model(`pruned-${round}`, [from, words, round], make),
-      between: (each, round) => context.fineTune(`round-${round}`, each, { epochs: flags.roundEpochs }),
+      between: (each, round) => {
+        trained ||= flags.roundEpochs > 0;
+        return context.fineTune(`round-${round}`, each, { epochs: flags.roundEpochs });
+      },
     });
   } catch (error) {
-    // Other words are needed: what was done with these is of no use.
-    if (error instanceof SkeinError && NEEDS_OTHER_WORDS.has(error.code)) await stages.clear();
+    // Other words are needed: what was done with these is of no use, unless it took training.
+    if (!trained && error instanceof SkeinError && NEEDS_OTHER_WORDS.has(error.code)) await stages.clear();
     throw error;
   }
   const branches = [residualBranches(model).length, residualBranches(rough).length] as const;
@@ -128,10 +135,6 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
   return { model: made, report, recipe, lines: describePruning(report) };
 }
 
-/** Blocks bring time down in proportion, channels of narrow layers do not: together they lose less than either alone. */
-const PART_OF_BLOCKS = 0.25;
-const MANY_BLOCKS = 8;
-
 /** The model without the residual blocks that go before any channels do. */
 async function withoutBlocks(
   { meter, preprocessing, training, signal, output }: CompressionContext,
@@ -139,29 +142,19 @@ async function withoutBlocks(
   targets: readonly PruningTarget[],
   { blocks, images, seed }: PruneFlags,
 ): Promise<Model> {
-  const { removeLeastBranches } = await import('../compress/index.ts');
-  const { residualBranches } = await import('../transforms/index.ts');
+  const { removeBlocksFirst } = await import('../compress/index.ts');
   const { stratifiedSample } = await import('../data/index.ts');
-  const part = blocks ?? (residualBranches(model).length >= MANY_BLOCKS ? PART_OF_BLOCKS : 0);
-  if (part === 0) return model;
-  const goals: { target: PruningTarget; most: number }[] = [];
-  for (const target of targets) {
-    const now = await target.cost(model);
-    goals.push({ target, most: now * (target.most / now) ** part });
-  }
-  const { model: shallow } = await removeLeastBranches(model, {
+  const { model: shallow, reached } = await removeBlocksFirst(model, targets, {
     meter,
     data: training,
     preprocessing,
     order: stratifiedSample(training.labels, Math.min(images, training.size), seed),
     signal,
-    enough: async (each) => {
-      for (const { target, most } of goals) if ((await target.cost(each)) > most) return false;
-      return true;
-    },
+    ...definedOnly({ part: blocks }),
     onRemoved: ({ output: block, top1 }) =>
       output.note(`without the block of '${block}': ${percent(top1)} of the images right`),
   });
+  if (!reached) output.note('all residual blocks stay: without them the model would not be near enough to the targets');
   return shallow;
 }
 

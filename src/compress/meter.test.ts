@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CLASSES, writeColorData } from '../../test/color-world.ts';
 import { smallImages, smallNetwork } from '../../test/small-training.ts';
 import { openData } from '../data/index.ts';
-import { Tensor } from '../graph/index.ts';
+import { GraphEditor, Tensor } from '../graph/index.ts';
 import { GraphBuilder } from '../ops/index.ts';
 import { Meter } from './meter.ts';
 
@@ -43,6 +43,33 @@ it.each([['batch'], [7]])('knows how often a model of batch %s is right', async 
   // Green lies within 8 of its class's centre, whose neighbours are 25 away.
   expect({ top1, images }).toEqual({ top1: right / 100, images: 100 });
   expect(right).toBe(100);
+});
+
+it('takes the probabilities of a Softmax as such', async () => {
+  const data = await smallImages(20);
+  const small = { shape: [3, 8, 8], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+  const model = smallNetwork();
+  const editor = new GraphEditor(model.graph);
+  const softmax = editor.addNode({ opType: 'Softmax', inputs: ['logits'], attributes: { axis: 1 } });
+  editor.setOutputs([{ name: softmax.outputs[0] ?? '', type: undefined }]);
+  const { top1, loss } = await meter.accuracy({ ...model, graph: editor.build() }, data, small);
+  const raw = await meter.accuracy(model, data, small);
+  expect(top1).toBe(raw.top1);
+  expect(loss).toBeCloseTo(raw.loss, 5);
+});
+
+it('stops on the signal, and says how far it is', async () => {
+  const data = await smallImages(20);
+  const small = { shape: [3, 8, 8], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+  const stop = new AbortController();
+  const told: number[] = [];
+  const onImages = (images: number): void => {
+    told.push(images);
+    if (images === 10) stop.abort();
+  };
+  const options = { batch: 5, signal: stop.signal, onImages };
+  await expect(meter.accuracy(smallNetwork(), data, small, options)).rejects.toThrow('Stopped after 10 images');
+  expect(told).toEqual([5, 10]);
 });
 
 it('shows values inside a model, for the images asked for', async () => {

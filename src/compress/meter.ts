@@ -8,6 +8,7 @@ import { feedsOf, fixedBatch, GraphEditor, type Model, onlyFeed } from '../graph
 import { serializeModel } from '../onnx/index.ts';
 import { Engine, type LoadedModel, type NamedTensors, type NumericData } from '../runtime/index.ts';
 import { elementCount, type Shape } from '../tensor/index.ts';
+import { givesProbabilities, highest, logProbabilities } from './answers.ts';
 
 export interface MeterOptions {
   /** Threads of one inference; 1 unless told. */
@@ -24,7 +25,7 @@ export interface LatencyOptions {
 export interface Accuracy {
   /** Fraction of 1. */
   readonly top1: number;
-  /** Mean cross-entropy of the scores, taken as logits. */
+  /** Mean cross-entropy. */
   readonly loss: number;
   readonly images: number;
 }
@@ -34,6 +35,9 @@ export interface ObserveOptions {
   readonly order?: ArrayLike<number>;
   /** Images at once; 64 unless told. */
   readonly batch?: number;
+  readonly signal?: AbortSignal;
+  /** Told after each batch how many images are done. */
+  readonly onImages?: (images: number) => void;
 }
 
 /** What flowed through a model for one batch. */
@@ -95,7 +99,8 @@ export class Meter {
 
   /**
    * How often the model's first output is highest at the label.
-   * @throws SkeinError 'invalid-argument' where the data has no images or other classes than the model has scores
+   * @throws SkeinError 'invalid-argument' where the data has no images or other classes than the model has scores;
+   * 'cancelled' on the signal
    */
   async accuracy(
     model: Model,
@@ -104,6 +109,7 @@ export class Meter {
     options: ObserveOptions = {},
   ): Promise<Accuracy> {
     const scores = model.graph.outputs[0]?.name ?? '';
+    const probabilities = givesProbabilities(model);
     let [images, right, loss] = [0, 0, 0];
     for await (const { count, labels, values } of this.observe(model, [scores], data, preprocessing, options)) {
       const { dims, data: all } = values.get(scores) as { dims: Shape; data: Float32Array };
@@ -117,8 +123,8 @@ export class Meter {
       for (let row = 0; row < count; row++) {
         const own = all.subarray(row * classes, (row + 1) * classes);
         const label = labels[row] as number;
-        if (own.indexOf(Math.max(...own)) === label) right++;
-        loss += crossEntropy(own, label);
+        if (highest(own) === label) right++;
+        loss -= logProbabilities(own, probabilities)[label] as number;
       }
       images += count;
     }
@@ -129,20 +135,22 @@ export class Meter {
   /**
    * Runs the model over the images and gives, batch after batch, what these values were.
    * @param values names of values of the graph, outputs or not
-   * @throws SkeinError 'unsupported' where the model has not one input
+   * @throws SkeinError 'unsupported' where the model has not one input; 'cancelled' on the signal
    */
   async *observe(
     model: Model,
     values: readonly string[],
     data: Dataset,
     preprocessing: Preprocessing,
-    { order, batch = BATCH }: ObserveOptions = {},
+    { order, batch = BATCH, signal, onImages }: ObserveOptions = {},
   ): AsyncGenerator<Observation> {
     const { name: input } = onlyFeed(model.graph, 'Cannot measure the model');
     const size = fixedBatch(model) ?? batch;
     const loaded = await this.#engine.load(serializeModel(withOutputs(model, values)));
+    let images = 0;
     try {
       for await (const each of data.batches(preprocessing, size, order === undefined ? {} : { order })) {
+        if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${images} images were looked at`);
         const rows = fixedBatch(model) ?? each.count;
         const { outputs } = await loaded.run((buffers) => {
           // A model of a fixed batch gets rows of zeros behind the last images.
@@ -152,6 +160,8 @@ export class Meter {
         });
         const seen = values.map((name) => [name, ofRows(outputs[name], rows, each.count)] as const);
         yield { count: each.count, labels: each.labels, indices: each.indices, values: new Map(seen) };
+        images += each.count;
+        onImages?.(images);
       }
     } finally {
       await loaded.unload();
@@ -195,12 +205,4 @@ function ofRows(tensor: NamedTensors[string] | undefined, rows: number, count: n
   const { dims, data } = tensor as { dims: Shape; data: NumericData };
   if (rows === count || dims[0] !== rows) return { dims, data };
   return { dims: [count, ...dims.slice(1)], data: data.subarray(0, (data.length / rows) * count) as NumericData };
-}
-
-/** −log softmax(logits)[label], in double precision. */
-function crossEntropy(logits: Float32Array, label: number): number {
-  const highest = Math.max(...logits);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - highest);
-  return Math.log(sum) + highest - (logits[label] as number);
 }

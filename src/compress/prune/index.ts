@@ -3,6 +3,7 @@ export * from './axis-counts.ts';
 export * from './prune-model.ts';
 export * from './prune-to-target.ts';
 export * from './pruning-order.ts';
+export * from './remove-blocks-first.ts';
 export * from './remove-least-branches.ts';
 export * from './score-channels.ts';
 export * from './scores.ts';

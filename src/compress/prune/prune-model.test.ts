@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { smallImages } from '../../../test/small-training.ts';
 import type { Model } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
+import { channelGroups } from '../../transforms/index.ts';
 import { Meter } from '../meter.ts';
 import { pruneModel } from './prune-model.ts';
 import { macsTarget, type PruningTarget, paramsTarget } from './prune-to-target.ts';
@@ -49,6 +50,31 @@ describe('pruneModel()', () => {
     expect((await pruned(byMacs)).params).toBeGreaterThan(params / 10);
     const both = await pruned(byMacs, byParams);
     expect([both.macs <= macs / 2, both.params <= params / 10]).toEqual([true, true]);
+  });
+
+  it('refuses what is out of reach before anything is trained', async () => {
+    const model = network();
+    let trained = 0;
+    const between = async (each: Model): Promise<Model> => {
+      trained++;
+      return each;
+    };
+    const options = { rounds: 4, multiple: () => 1, score: l1Importance, between };
+    const hopeless = pruneModel(model, { ...options, targets: [macsTarget(costOf(model).macs / 1000)] });
+    await expect(hopeless).rejects.toThrow(/^Cannot prune to [\d.]+ MACs \(the least that can be reached is \d+\)/);
+    expect(trained).toBe(0);
+  });
+
+  it('refuses to judge by zeros where nothing is ever zero', async () => {
+    const b = new GraphBuilder({ seed: 2 });
+    const x = b.conv(b.input('input', 'float32', ['batch', 3, 8, 8]), { out: 8, kernel: 3 });
+    const gated = b.mul(x, b.sigmoid(x));
+    b.output('logits', b.linear(b.flatten(b.globalAveragePool(gated)), { out: 10 }));
+    const model = b.build();
+    const options = { criterion: 'apoz', saves: 'macs', meter, data: await smallImages(10), preprocessing } as const;
+    await expect(scoreChannels(model, channelGroups(model), options)).rejects.toThrow(
+      /nothing in the model is ever zero/,
+    );
   });
 
   it('brings the cost down by the same factor in each round, and hands the model over in between', async () => {

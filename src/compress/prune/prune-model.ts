@@ -70,6 +70,12 @@ export async function pruneModel(
       least: (group) => keep * sizeOf(group),
       multiple: (group) => multiple(sizeOf(group)),
     });
+    if (round === 1 && rounds > 1) {
+      // Not after hours of training in between.
+      const all = targets.map((target) => ({ ...target, most: Number.NEGATIVE_INFINITY }));
+      const least = await pruneToTarget(current, found, order, all, signal);
+      if (targets.some(({ most }, i) => (least.costs[i] ?? 0) > most)) throw unreachable(targets, least);
+    }
     const pruned = await pruneToTarget(current, found, order, goals(round), signal);
     if (!pruned.reached) throw unreachable(targets, pruned);
     return pruned.model;

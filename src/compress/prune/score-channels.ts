@@ -32,7 +32,9 @@ export interface ScoreOptions {
   readonly onImages?: (images: number) => void;
 }
 
-/** @throws SkeinError 'unsupported' for 'bn-scale' without batch normalisations; as the criteria do */
+/**
+ * @throws SkeinError 'unsupported' for 'bn-scale' without batch normalisations and 'apoz' without zeros; as the criteria do
+ */
 export async function scoreChannels(model: Model, groups: ChannelGroups, options: ScoreOptions): Promise<Float64Array> {
   switch (options.criterion) {
     case 'l1':
@@ -45,6 +47,12 @@ export async function scoreChannels(model: Model, groups: ChannelGroups, options
       return taylorByCost(model, groups, options);
     case 'apoz': {
       const { apoz } = await statistics(model, groups, options);
+      if (!apoz.some((zeros) => zeros > 0)) {
+        throw new SkeinError(
+          'unsupported',
+          'Cannot judge channels by apoz: nothing in the model is ever zero, as behind a ReLU; judge by taylor or mean-activation',
+        );
+      }
       return apoz.map((zeros) => 1 - zeros);
     }
     case 'mean-activation': {
@@ -72,8 +80,13 @@ async function taylorByCost(model: Model, groups: ChannelGroups, options: ScoreO
   return importance.map((value, unit) => (costs[unit] === 0 ? Number.NaN : value / (costs[unit] ?? 1)));
 }
 
-function statistics(model: Model, groups: ChannelGroups, { meter, data, preprocessing, order }: ScoreOptions) {
-  return activationStatistics(meter, model, groups, data, preprocessing, order === undefined ? {} : { order });
+function statistics(
+  model: Model,
+  groups: ChannelGroups,
+  { meter, data, preprocessing, order, onImages }: ScoreOptions,
+) {
+  const words = { ...(order === undefined ? {} : { order }), ...(onImages === undefined ? {} : { onImages }) };
+  return activationStatistics(meter, model, groups, data, preprocessing, words);
 }
 
 /** A channel that several layers read is missed in all of them. */

@@ -2,6 +2,7 @@
 import { SkeinError } from '../../base/index.ts';
 import { type Dataset, type Preprocessing, stratifiedSample } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
+import { givesProbabilities, highest, logProbabilities } from '../answers.ts';
 import type { Meter } from '../meter.ts';
 
 /** Where models are judged. */
@@ -20,16 +21,18 @@ export interface Scores {
   /** A row an image. */
   readonly scores: Float32Array;
   readonly labels: Int32Array;
+  /** Whether they are those of a Softmax; logits otherwise. */
+  readonly probabilities: boolean;
 }
 
-/** The first output for every image, taken as logits. @throws SkeinError 'cancelled' once the signal has come */
+/** The first output for every image. @throws SkeinError 'cancelled' once the signal has come */
 export async function scoresOf(model: Model, judging: Judging): Promise<Scores> {
   const { meter, data, preprocessing, images, seed = 0, signal } = judging;
   const output = model.graph.outputs[0]?.name ?? '';
   const order = images === undefined ? undefined : stratifiedSample(data.labels, Math.min(images, data.size), seed);
   const parts: { scores: Float32Array; labels: Int32Array }[] = [];
-  for await (const batch of meter.observe(model, [output], data, preprocessing, order === undefined ? {} : { order })) {
-    if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while models were measured');
+  const words = { ...(order === undefined ? {} : { order }), ...(signal === undefined ? {} : { signal }) };
+  for await (const batch of meter.observe(model, [output], data, preprocessing, words)) {
     parts.push({ scores: batch.values.get(output)?.data as Float32Array, labels: batch.labels });
   }
   const count = parts.reduce((sum, { labels }) => sum + labels.length, 0);
@@ -42,7 +45,7 @@ export async function scoresOf(model: Model, judging: Judging): Promise<Scores> 
     labels.set(part.labels, at);
     at += part.labels.length;
   }
-  return { scores, labels };
+  return { scores, labels, probabilities: givesProbabilities(model) };
 }
 
 /** Fraction of the images whose label has the highest score. */
@@ -50,27 +53,21 @@ export function top1Of({ scores, labels }: Scores): number {
   const classes = scores.length / labels.length;
   let right = 0;
   for (const [row, label] of labels.entries()) {
-    const own = scores.subarray(row * classes, (row + 1) * classes);
-    if (own.indexOf(Math.max(...own)) === label) right++;
+    if (highest(scores.subarray(row * classes, (row + 1) * classes)) === label) right++;
   }
   return right / labels.length;
 }
 
-/** Mean KL(p ‖ q) in nats over the images, p the softmax of `reference`, q that of `scores`. */
-export function divergenceOf({ scores }: Scores, { scores: reference, labels }: Scores): number {
-  const classes = reference.length / labels.length;
+/** Mean KL(p ‖ q) in nats over the images, p what `reference` says of an image's classes, q what `other` does. */
+export function divergenceOf(other: Scores, reference: Scores): number {
+  const { labels } = reference;
+  const classes = reference.scores.length / labels.length;
+  const rowOf = ({ scores, probabilities }: Scores, row: number): Float64Array =>
+    logProbabilities(scores.subarray(row * classes, (row + 1) * classes), probabilities);
   let sum = 0;
   for (let row = 0; row < labels.length; row++) {
-    const p = logSoftmax(reference.subarray(row * classes, (row + 1) * classes));
-    const q = logSoftmax(scores.subarray(row * classes, (row + 1) * classes));
+    const [p, q] = [rowOf(reference, row), rowOf(other, row)];
     for (let k = 0; k < classes; k++) sum += Math.exp(p[k] as number) * ((p[k] as number) - (q[k] as number));
   }
   return sum / labels.length;
-}
-
-function logSoftmax(logits: Float32Array): Float64Array {
-  const highest = Math.max(...logits);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - highest);
-  return Float64Array.from(logits, (logit) => logit - highest - Math.log(sum));
 }

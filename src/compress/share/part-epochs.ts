@@ -17,7 +17,7 @@ export function partEpochs(
   return { epochs: whole, seed, sampler: partSampler(shuffledSampler(training.size, seed), size) };
 }
 
-/** The epochs of each pruning step, and last those of the codebooks: half of all follow the last pruning. */
+/** The epochs of each pruning step, and last those of the codebooks; the last pruning has three times as many as each other part. */
 export function epochsOfSteps(epochs: number, pruningSteps: number): number[] {
   const parts = [...new Array<number>(pruningSteps - 1).fill(1), LAST_PRUNING, 1];
   const sum = parts.reduce((a, b) => a + b);

@@ -83,3 +83,15 @@ it('removes the block that a model ends in', async () => {
   expect(smaller.graph.nodes.map(({ opType }) => opType)).toEqual(['Identity']);
   expect(smaller.graph.initializers.size).toBe(0);
 });
+
+it('takes the cubic term of a GELU for no block', () => {
+  const b = new GraphBuilder({ seed: 1 });
+  const x = b.conv(b.input('input', 'float32', ['batch', 3, 8, 8]), { out: 4, kernel: 3, padding: 1 });
+  const scalar = (value: number): string => b.constant(Tensor.scalar('float32', value));
+  const cubed = b.mul(b.op('Pow', [x, scalar(3)]), scalar(0.044715));
+  const inner = b.op('Tanh', [b.mul(b.add(x, cubed), scalar(Math.sqrt(2 / Math.PI)))]);
+  const gelu = b.mul(b.mul(x, scalar(0.5)), b.add(inner, scalar(1)));
+  const block = b.add(gelu, b.conv(gelu, { out: 4, kernel: 3, padding: 1 }));
+  b.output('logits', b.linear(b.flatten(b.globalAveragePool(block)), { out: 4 }));
+  expect(residualBranches(b.build()).map(({ output }) => output)).toEqual([block]);
+});

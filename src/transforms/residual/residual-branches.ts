@@ -18,7 +18,7 @@ export interface ResidualBranch {
 }
 
 /**
- * Every residual branch whose shortcut is the identity, in the order of the graph. A block may hold others.
+ * Every residual branch that has weights and whose shortcut is the identity, in the order of the graph. A block may hold others.
  * Branches with a convolution or a Pad in their shortcut are none of these: without them the shape would not change.
  */
 export function residualBranches(model: Model): ResidualBranch[] {
@@ -36,7 +36,8 @@ export function residualBranches(model: Model): ResidualBranch[] {
       [b, a],
     ] as const) {
       const nodes = between(shortcut, added, producers);
-      if (nodes === undefined || nodes.size === 0) continue;
+      // Without weights it is no block: a GELU has x + 0.044715·x³ in it.
+      if (nodes === undefined || ![...nodes].some(hasWeights)) continue;
       if (!isPrivate(nodes, add, consumers, outputs)) continue;
       const sum = shapes.get(add.outputs[0] ?? '')?.dims;
       if (graph.initializers.has(shortcut) || !sameDims(shapes.get(shortcut)?.dims, sum)) continue;
@@ -46,6 +47,12 @@ export function residualBranches(model: Model): ResidualBranch[] {
   }
   return branches;
 }
+
+function hasWeights({ opType, domain }: Node): boolean {
+  return domain === '' && WEIGHTED.has(opType);
+}
+
+const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 /** The nodes that `to` needs, back to `from`; undefined where it does not need that. */
 function between(from: string, to: string, producers: ReadonlyMap<string, Node>): Set<Node> | undefined {
