@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import { Random } from '../src/base/index.ts';
-import type { Model } from '../src/graph/index.ts';
+import type { AttributeLike, Model } from '../src/graph/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
 import {
   fakeQuantizedModel,
@@ -55,9 +55,45 @@ function randomGraph(seed: number): Model {
   return b.build();
 }
 
-it.each(Array.from({ length: CASES }, (_, i) => i))('graph %i', async (seed) => {
+/** Two poolings between convolutions, with whatever attributes they can have. */
+function randomPooling(seed: number): Model {
+  const r = new Random(seed);
+  // Dilations of AveragePool came with 19.
+  const b = new GraphBuilder({ seed, opset: r.pick([17, 19]) });
+  let x = b.input('input', 'float32', ['batch', 3, 13, 14]);
+  for (let i = 0; i < 2; i++) {
+    x = b.conv(x, { out: 8, kernel: 3, padding: 1 });
+    const opType = r.pick(['AveragePool', 'AveragePool', 'MaxPool']);
+    x = b.op(opType, [x], poolingAttributes(r, opType, opType === 'MaxPool' || b.opset >= 19));
+    if (r.integer(2) === 0) x = b.relu(x);
+  }
+  b.output('logits', b.linear(b.flatten(b.globalAveragePool(b.conv(x, { out: 8, kernel: 1 }))), { out: 5 }));
+  return b.build();
+}
+
+function poolingAttributes(r: Random, opType: string, dilates: boolean): Readonly<Record<string, AttributeLike>> {
+  const kernel = [1 + r.integer(3), 1 + r.integer(3)];
+  // ONNX Runtime pads nothing to SAME whose stride is beyond its window.
+  const strides = kernel.map((size) => 1 + r.integer(Math.min(size, 2)));
+  const pads = [...kernel, ...kernel].map((size) => r.integer(size));
+  const padding = r.pick([{}, { pads }, { pads }, { auto_pad: r.pick(['SAME_UPPER', 'SAME_LOWER', 'VALID']) }]);
+  return {
+    kernel_shape: kernel,
+    ...padding,
+    ...r.pick([{}, { strides }, { strides }]),
+    ...r.pick([{}, { ceil_mode: 1 }]),
+    ...(opType === 'AveragePool' ? { count_include_pad: r.integer(2) } : {}),
+    ...r.pick(dilates ? [{}, {}, { dilations: [1, 1] }, { dilations: [1 + r.integer(2), 2] }] : [{}]),
+  };
+}
+
+const seeds = Array.from({ length: CASES }, (_, i) => i);
+
+it.each(seeds)('graph %i', (seed) => check(seed, randomGraph(seed)));
+it.each(seeds)('pooling %i', (seed) => check(seed, randomPooling(seed)));
+
+async function check(seed: number, model: Model): Promise<void> {
   const r = new Random(1000 + seed);
-  const model = randomGraph(seed);
   const feeds = randomFeeds(model, seed, 3);
   const prepared = prepareForQuantization(model);
   const plan = planQuantization(prepared);
@@ -70,4 +106,4 @@ it.each(Array.from({ length: CASES }, (_, i) => i))('graph %i', async (seed) => 
   expect(decibels(fused, await firstOutput(model, feeds)), 'against float').toBeGreaterThan(15);
   const fake = await firstOutput(fakeQuantizedModel(model, ranges, { exclude }), feeds, 'disabled');
   expect(decibels(fake, simulated), 'the model to train').toBeGreaterThan(30);
-});
+}

@@ -3,8 +3,7 @@
  * (onnxruntime/core/optimizer/qdq_transformer/selectors_actions): which inputs of an operator are activations, which its
  * weight and bias. Everything else stays float.
  */
-import { getFloat, getInt, getString, type Node, type Tensor } from '../../graph/index.ts';
-import { OpContext } from '../../ops/index.ts';
+import { getFloat, getInt, getInts, getString, type Node, type Tensor } from '../../graph/index.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A layer with weights: Conv, Gemm, MatMul. */
@@ -44,7 +43,7 @@ export function int8LayerOf(node: Node, around: Surroundings): Int8Layer | undef
     case 'Concat':
       return computing(node, around, new Set(node.inputs).size === node.inputs.length);
     case 'AveragePool':
-      return computing(node, around, new OpContext(node, new Map(), new Map()).ints('dilations') === undefined);
+      return computing(node, around, !isMisfused(node));
     case 'GlobalAveragePool':
     case 'LeakyRelu':
     case 'Sigmoid':
@@ -52,6 +51,17 @@ export function int8LayerOf(node: Node, around: Surroundings): Int8Layer | undef
     default:
       return undefined;
   }
+}
+
+/**
+ * Whether ONNX Runtime makes an int8 kernel of the node that is none of it, wherever it finds it between DequantizeLinear
+ * and QuantizeLinear: QLinearAveragePool knows no dilations, not even of 1, and where ceil_mode lets a window reach beyond
+ * the padding, it counts what is not there as padding, too.
+ */
+export function isMisfused(node: Node): boolean {
+  if (node.domain !== '' || node.opType !== 'AveragePool') return false;
+  if (getInts(node, 'dilations') !== undefined) return true;
+  return getInt(node, 'ceil_mode', 0) !== 0 && getInt(node, 'count_include_pad', 0) !== 0;
 }
 
 /** The inputs that are activations. */

@@ -186,6 +186,19 @@ describe('quantizeModel()', () => {
       expect((await firstOutput(model, feeds, level))[0]).toBeCloseTo(-0.25, 6);
   });
 
+  it.each([
+    ['ceil_mode that counts padding', { strides: [2, 2], ceil_mode: 1, count_include_pad: 1 }],
+    ['dilations', { dilations: [2, 2] }],
+  ])('leaves an average in float that the engine would get wrong: of %s', async (_, attributes) => {
+    const b = new GraphBuilder({ seed: 3, opset: 19 });
+    const x = conv(b, b.input('input', 'float32', ['batch', 3, 8, 8]));
+    b.output('logits', head(b, conv(b, b.op('AveragePool', [x], { kernel_shape: [3, 3], ...attributes }))));
+    const { quantized: model, feeds } = await quantized(b.build());
+    expect(await executedOperators(model)).toMatchObject({ QLinearConv: 2, AveragePool: 1 });
+    const [fused, simulated] = [await firstOutput(model, feeds, 'all'), await firstOutput(model, feeds, 'disabled')];
+    expect(decibels(fused, simulated)).toBeGreaterThan(45);
+  });
+
   it('leaves layers in float that are named, and what would need them', async () => {
     const model = classifier((b, x) => {
       const first = b.relu(conv(b, x, { name: 'first' }));

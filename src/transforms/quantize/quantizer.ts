@@ -14,7 +14,7 @@ import {
   quantizeWeight,
   type Range,
 } from './affine.ts';
-import { activationsOf, type Int8Layer, isConstantPad, moves, type WeightedLayer } from './int8-rules.ts';
+import { activationsOf, type Int8Layer, isConstantPad, isMisfused, moves, type WeightedLayer } from './int8-rules.ts';
 import { layerName, type QuantizationPlan } from './plan-quantization.ts';
 
 /** Of values, by name; see `rangeValues`. */
@@ -58,6 +58,7 @@ export class Quantizer {
       if (layer !== undefined) this.#writeLayer(node, layer);
       else if (this.#plan.moving.has(node)) this.move(node);
       else if (this.#plan.absorbed.has(node)) this.absorb(node);
+      else if (isMisfused(node) && this.rounded.has(node.inputs[0] ?? '')) this.#keepFloat(node);
       else if (node.domain === '' && (node.opType === 'Shape' || node.opType === 'Size')) this.#readShape(node);
     }
     this.editor.removeUnused();
@@ -225,6 +226,13 @@ export class Quantizer {
     this.quantized.set(output, quantized);
     this.dequantize(quantized, output);
     this.rounded.set(output, output);
+  }
+
+  /** The sum of one value, which no rewrite of the engine's takes away, keeps it from seeing a rounding behind the node. */
+  #keepFloat(node: Node): void {
+    const exact = node.outputs.map((output) => this.editor.freshName(`${output}_float`));
+    this.editor.replaceNode(node, { ...node, outputs: exact });
+    this.editor.addNode({ opType: 'Sum', name: exact[0] ?? '', inputs: exact, outputs: node.outputs });
   }
 
   /** The shape of a value is that of its integers, which then need not become floats for it. */
