@@ -69,6 +69,17 @@ describe('inferShapes()', () => {
     expect(resized).toEqual(['n', 3, 16, 24]);
   });
 
+  it('does not follow a value that is put together to more than it follows otherwise', () => {
+    const b = new GraphBuilder();
+    const part = list(b, ...Array.from({ length: 1000 }, (_, i) => i));
+    // The second is of more elements than a call can have arguments.
+    const all = b.op('Concat', Array<string>(300).fill(part), { axis: 0 });
+    b.output('y', b.op('Concat', [all, all], { axis: 0 }));
+    const { types, values } = infer(b.build());
+    expect(types.get('y')?.dims).toEqual([600_000]);
+    expect(values.get('y')).toBeUndefined();
+  });
+
   it('follows integers exactly, also beyond 2^53', () => {
     const b = new GraphBuilder();
     const big = b.constant(Tensor.int64s([2n ** 63n - 1n, 3]));

@@ -2,7 +2,14 @@
 import type { Dim } from '../graph/index.ts';
 import { formatShape } from '../tensor/index.ts';
 import { broadcast, type Dims, isKnown, productOf, sumOf } from './dims.ts';
-import { broadcastPosition, type Element, type KnownValue, rearranged, stridesOf } from './known-value.ts';
+import {
+  broadcastPosition,
+  type Element,
+  type KnownValue,
+  LARGEST_KNOWN,
+  rearranged,
+  stridesOf,
+} from './known-value.ts';
 import type { OpContext } from './op-context.ts';
 import { type OpRule, rule, typed } from './op-rule.ts';
 
@@ -37,7 +44,7 @@ function concatValues(op: OpContext): readonly (KnownValue | undefined)[] {
     values.push(value);
   }
   const first = values[0];
-  if (first === undefined) return [];
+  if (first === undefined || values.reduce((sum, { elements }) => sum + elements.length, 0) > LARGEST_KNOWN) return [];
   const axis = op.axisOf(op.int('axis', 0), first.dims.length);
   const outer = first.dims.slice(0, axis).reduce((product, dim) => product * dim, 1);
   const elements: Element[] = [];

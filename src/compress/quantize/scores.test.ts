@@ -23,6 +23,11 @@ it('divergenceOf() takes probabilities as they are', () => {
   expect(divergenceOf(of([1, 0]), of([0.5, 0.5]))).toBeGreaterThan(10);
 });
 
-it('top1Of() counts the labels with the highest score', () => {
+it('top1Of() counts the labels with the highest score, of many classes, too', () => {
+  const many = scores(
+    Array.from({ length: 300_000 }, (_, i) => i % 7),
+    [6],
+  );
+  expect([top1Of(many), divergenceOf(many, many)]).toEqual([1, 0]);
   expect(top1Of(scores([1, 2, 3, 9, 8, 7, 0, 0, 1], [2, 1, 2]))).toBeCloseTo(2 / 3);
 });

@@ -44,6 +44,15 @@ function relativeError(kernel: Kernel, other: readonly number[]): number {
 }
 
 describe('loss', () => {
+  it('takes a matrix of more columns than a call can have arguments', () => {
+    const kernel = randomKernel([2, 200_000, 1, 1]);
+    const energy = kernel.data.reduce((sum, value) => sum + value * value, 0);
+    const { spectra } = spectrumOf('svd', kernel);
+    expect(spectra[0]?.sides).toEqual([2, 200_000]);
+    // The sum of the squared singular values is that of the squared elements.
+    expect(spectra[0]?.energies.reduce((sum, each) => sum + each, 0)).toBeCloseTo(energy, 3);
+  });
+
   const kernel = randomKernel([9, 7, 3, 2]);
 
   it.each(FACTORIZATION_KINDS)('%s: nothing at full rank, all at none', (kind) => {

@@ -3,6 +3,7 @@
  * singular values of the matrices that the kernel unfolds to. For Tucker-2 the kernel is turned into the bases of its
  * higher-order SVD, where the energies of the elements tell what every pair of ranks keeps.
  */
+import { largest } from '../../base/index.ts';
 import { evbmf } from './evbmf.ts';
 import type { Factorization, FactorizationKind } from './factorization.ts';
 import { type Kernel, unfoldedByIn, unfoldedByOut, unfoldedBySpace } from './kernel.ts';
@@ -105,7 +106,7 @@ function liveRows({ rows, columns, data }: Matrix): number {
   const energies = Array.from({ length: rows }, (_, r) =>
     data.subarray(r * columns, (r + 1) * columns).reduce((total, value) => total + value * value, 0),
   );
-  const most = Math.max(...energies);
+  const most = largest(energies);
   return energies.filter((energy) => energy > 1e-12 * most).length;
 }
 
