@@ -8,6 +8,7 @@ import {
   ranksWithin,
   spectraOf,
   variationalRanks,
+  weightsOf,
 } from '../../transforms/index.ts';
 
 export type RankPolicy =
@@ -61,8 +62,4 @@ function wanted(policy: Exclude<RankPolicy, { by: 'given' }>): (spectrum: Spectr
   if (policy.by === 'evbmf') return (spectrum) => [variationalRanks(spectrum)];
   if (policy.by === 'energy') return (spectrum) => [ranksWithin(spectrum, 1 - policy.keep)];
   return (spectrum) => LEVELS.map((loss) => ranksWithin(spectrum, loss));
-}
-
-function weightsOf(shapes: readonly Omit<Kernel, 'data'>[]): number {
-  return shapes.reduce((sum, { out, in: channels, height, width }) => sum + out * channels * height * width, 0);
 }

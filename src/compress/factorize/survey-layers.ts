@@ -55,7 +55,7 @@ export async function surveyLayers(
     onLayer?.(i, layers.length, layer.name);
     // The spectra of a wide layer take seconds, in which nothing else is heard.
     await setImmediate();
-    surveyed.push(await survey(model, layer, policy, costs, types.get(layer.node.inputs[0] ?? '')?.dims));
+    surveyed.push(await survey(model, layer, policy, costs, types.get(layer.node.inputs[0] ?? '')?.dims, signal));
   }
   return surveyed;
 }
@@ -73,6 +73,7 @@ async function survey(
   policy: RankPolicy,
   costs: LayerCosts,
   dims: readonly (number | string | undefined)[] | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<SurveyedLayer> {
   const stopped = (obstacle: string): SurveyedLayer => ({ layer, candidates: [], obstacle });
   if (layer.obstacle !== undefined) return stopped(layer.obstacle);
@@ -87,6 +88,7 @@ async function survey(
     layer,
     dims,
     candidates.map(({ factorization }) => factorization),
+    signal,
   );
   return {
     layer,

@@ -56,6 +56,11 @@ export function partShapes({ kind, ranks }: Factorization, kernel: KernelShape):
   return [pointwiseShape(channels, first), { out: second, in: first, height, width }, pointwiseShape(second, out)];
 }
 
+/** How many weights kernels of these shapes have. */
+export function weightsOf(shapes: readonly KernelShape[]): number {
+  return shapes.reduce((sum, { out, in: channels, height, width }) => sum + out * channels * height * width, 0);
+}
+
 function pointwiseShape(channels: number, out: number): KernelShape {
   return { out, in: channels, height: 1, width: 1 };
 }
