@@ -11,6 +11,7 @@ export type TestJob =
   | { readonly kind: 'refuse' }
   /** Answered once with each counter, and refused from then on. */
   | { readonly kind: 'once'; readonly counter: SharedArrayBuffer; readonly limit: number }
+  | { readonly kind: 'spin' }
   | { readonly kind: 'die'; readonly unless?: SharedArrayBuffer };
 
 if ((workerData as { broken?: boolean } | undefined)?.broken) throw new Error('broken at the start');
@@ -34,6 +35,8 @@ answerJobs<TestJob, number>(async (job) => {
     case 'once':
       if (Atomics.add(new Int32Array(job.counter), 0, 1) < job.limit) return { result: 1 };
       throw new SkeinError('corrupt', 'not again');
+    case 'spin':
+      for (;;);
     case 'die':
       // The first thread to get here marks the flag and dies; with the mark set the job is answered.
       if (job.unless !== undefined && Atomics.exchange(new Int32Array(job.unless), 0, 1) === 1) return { result: 1 };

@@ -5,9 +5,11 @@ import { WorkerPool } from './worker-pool.ts';
 const script = new URL('./worker-pool.test-worker.js', import.meta.url);
 let pool: WorkerPool<TestJob, number>;
 
-function start(size: number, workerData?: unknown, ahead = 0): string[] {
+function start(size: number, workerData?: unknown, ahead = 0, graceMs?: number): string[] {
   const deaths: string[] = [];
-  pool = new WorkerPool({ name: 'test', script, size, workerData, ahead, onDeath: (reason) => deaths.push(reason) });
+  const onDeath = (reason: string) => deaths.push(reason);
+  const grace = graceMs === undefined ? {} : { graceMs };
+  pool = new WorkerPool({ name: 'test', script, size, workerData, ahead, onDeath, ...grace });
   return deaths;
 }
 
@@ -133,6 +135,16 @@ it('fails with the reason where no thread can be started', async () => {
   start(1, { broken: true });
   await expect(pool.run(() => ({ message: { kind: 'recall' } }))).rejects.toThrow(/broken at the start/);
 });
+
+it('close() ends a thread in the middle of its job where that is allowed', async () => {
+  start(1, undefined, 0, 0);
+  await pool.run(() => ({ message: { kind: 'square', value: 1 } }));
+  const spinning = pool.run(() => ({ message: { kind: 'spin' } }));
+  spinning.catch(() => undefined);
+  // With no such option ten seconds later.
+  await pool.close();
+  await expect(spinning).rejects.toMatchObject({ code: 'unavailable' });
+}, 8_000);
 
 it('broadcast() after close() fails instead of asking threads that are gone', async () => {
   await pool.close();

@@ -24,6 +24,11 @@ export interface WorkerPoolOptions {
   readonly workerData?: unknown;
   /** Jobs that a busy thread is given besides the one that it is at; 0 unless told. */
   readonly ahead?: number;
+  /**
+   * Milliseconds after which a thread that is told to end, and is still at a job, is ended by force; 10,000 unless told. Less
+   * is for threads that never are in native code, see `end`.
+   */
+  readonly graceMs?: number;
   /** Told of each thread that died, for logs and metrics. */
   readonly onDeath?: (reason: string) => void;
   /** Told of what a replacement could not be made to hold: jobs that need it fail there, the others are answered. */
@@ -64,8 +69,7 @@ const RESTART_PAUSE_MS = 1000;
 /** Deaths of a job that is never tried on another thread. */
 const OF_THIS_THREAD = 2;
 
-/** A thread that was told to end and has not after this is ended by force. */
-const STUCK_MS = 10_000;
+const GRACE_MS = 10_000;
 
 export class WorkerPool<Message, Result> {
   readonly size: number;
@@ -174,7 +178,7 @@ export class WorkerPool<Message, Result> {
       this.#slots.map(async (slot) => {
         for (const pending of slot.held.values()) pending.reject(this.#closedError());
         slot.held.clear();
-        if (slot.state !== 'dead') await end(slot.worker, 0);
+        if (slot.state !== 'dead') await this.#end(slot.worker, 0);
       }),
     );
   }
@@ -182,7 +186,11 @@ export class WorkerPool<Message, Result> {
   /** Ends one thread as a crash would; for tests of what happens then. */
   async kill(index: number): Promise<void> {
     const slot = this.#slots[index];
-    if (slot !== undefined && slot.state !== 'dead') await end(slot.worker, 1);
+    if (slot !== undefined && slot.state !== 'dead') await this.#end(slot.worker, 1);
+  }
+
+  #end(worker: Worker, code: number): Promise<void> {
+    return end(worker, code, this.#options.graceMs ?? GRACE_MS);
   }
 
   #closedError(): SkeinError {
@@ -202,7 +210,7 @@ export class WorkerPool<Message, Result> {
     worker.on('message', (answer: FromThread<Result>) => this.#settle(slot, answer));
     worker.on('messageerror', (error) => {
       reason = `an answer could not be read: ${messageOf(error)}`;
-      void end(worker, 1);
+      void this.#end(worker, 1);
     });
     worker.on('error', (error) => {
       reason = error instanceof Error ? error.message : String(error);
@@ -355,11 +363,11 @@ function first<Value>(map: ReadonlyMap<unknown, Value>): Value | undefined {
  * Ends a thread from inside, between two steps of its JavaScript: `terminate()` can strike while the thread is in native
  * code, whose next call into the engine of JavaScript then throws, and an exception in native code ends the process.
  */
-async function end(worker: Worker, code: number): Promise<void> {
+async function end(worker: Worker, code: number, graceMs: number): Promise<void> {
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.postMessage({ exit: code } satisfies ToThread<never>);
   // One that does not come back from native code at all is not worth the wait.
-  const stuck = setTimeout(() => void worker.terminate(), STUCK_MS);
+  const stuck = setTimeout(() => void worker.terminate(), graceMs);
   await ended;
   clearTimeout(stuck);
 }

@@ -1,8 +1,8 @@
-/** Splits layer after layer, each of which may take seconds, so that it can be shown and stopped. */
-import { setImmediate } from 'node:timers/promises';
+/** Splits layer after layer, each of which may take a minute, so that it can be shown and stopped. */
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
-import { type Factorization, rewriteFactorized } from '../../transforms/index.ts';
+import { type Factorization, layerNamed, weightLayersOf, withParts } from '../../transforms/index.ts';
+import { Decomposer } from './decomposer.ts';
 import type { SurveyOptions } from './survey-layers.ts';
 
 /** @throws SkeinError as rewriteFactorized, and 'cancelled' on the signal */
@@ -11,13 +11,19 @@ export async function applyFactorizations(
   factorizations: ReadonlyMap<string, Factorization>,
   { signal, onLayer }: Pick<SurveyOptions, 'signal' | 'onLayer'> = {},
 ): Promise<Model> {
+  const decomposer = new Decomposer(signal);
   let current = model;
   let done = 0;
-  for (const [name, factorization] of factorizations) {
-    if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${done} layers were split`);
-    onLayer?.(done++, factorizations.size, name);
-    await setImmediate();
-    current = rewriteFactorized(current, new Map([[name, factorization]]));
+  try {
+    for (const [name, factorization] of factorizations) {
+      if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${done} layers were split`);
+      onLayer?.(done++, factorizations.size, name);
+      const layer = layerNamed(weightLayersOf(current), name);
+      const parts = await decomposer.parts(current, layer, factorization);
+      current = withParts(current, layer, parts, factorization.kind);
+    }
+  } finally {
+    await decomposer.close();
   }
   return current;
 }

@@ -1,19 +1,13 @@
 /** What is known of each layer before ranks are chosen: what it costs, what each candidate would cost, and lose. */
-import { setImmediate } from 'node:timers/promises';
 import { SkeinError } from '../../base/index.ts';
 import type { ImageShape } from '../../data/index.ts';
 import { feedsOf, type Model } from '../../graph/index.ts';
 import { inferShapes, isKnown } from '../../ops/index.ts';
-import {
-  checkFactorization,
-  type Factorization,
-  kernelOfLayer,
-  type WeightLayer,
-  weightLayersOf,
-} from '../../transforms/index.ts';
+import { checkFactorization, type Factorization, type WeightLayer, weightLayersOf } from '../../transforms/index.ts';
 import type { Meter } from '../meter.ts';
+import { Decomposer } from './decomposer.ts';
 import { type LayerCost, LayerCosts } from './layer-costs.ts';
-import { type Candidate, type RankPolicy, rankCandidates } from './rank-candidates.ts';
+import type { Candidate, RankPolicy } from './rank-candidates.ts';
 
 export interface CostedCandidate extends Candidate, LayerCost {}
 
@@ -48,14 +42,18 @@ export async function surveyLayers(
   }
   const types = inferShapes(model, { inputShapes: inputShapesOf(model, shape) });
   const costs = new LayerCosts(meter);
+  const decomposer = new Decomposer(signal);
   const surveyed: SurveyedLayer[] = [];
-  for (const [i, layer] of layers.entries()) {
-    if (signal?.aborted)
-      throw new SkeinError('cancelled', `Stopped after ${i} of ${layers.length} layers were measured`);
-    onLayer?.(i, layers.length, layer.name);
-    // The spectra of a wide layer take seconds, in which nothing else is heard.
-    await setImmediate();
-    surveyed.push(await survey(model, layer, policy, costs, types.get(layer.node.inputs[0] ?? '')?.dims, signal));
+  try {
+    for (const [i, layer] of layers.entries()) {
+      if (signal?.aborted)
+        throw new SkeinError('cancelled', `Stopped after ${i} of ${layers.length} layers were measured`);
+      onLayer?.(i, layers.length, layer.name);
+      const dims = types.get(layer.node.inputs[0] ?? '')?.dims;
+      surveyed.push(await survey(model, layer, policy, { costs, decomposer, dims, signal }));
+    }
+  } finally {
+    await decomposer.close();
   }
   return surveyed;
 }
@@ -67,13 +65,19 @@ export function inputShapesOf({ graph }: Model, shape: ImageShape): Readonly<Rec
   return { [input?.name ?? '']: [typeof batch === 'number' ? batch : 1, ...shape] };
 }
 
+interface Surroundings {
+  readonly costs: LayerCosts;
+  readonly decomposer: Decomposer;
+  /** Of the layer's input. */
+  readonly dims: readonly (number | string | undefined)[] | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function survey(
   model: Model,
   layer: WeightLayer,
   policy: RankPolicy,
-  costs: LayerCosts,
-  dims: readonly (number | string | undefined)[] | undefined,
-  signal: AbortSignal | undefined,
+  { costs, decomposer, dims, signal }: Surroundings,
 ): Promise<SurveyedLayer> {
   const stopped = (obstacle: string): SurveyedLayer => ({ layer, candidates: [], obstacle });
   if (layer.obstacle !== undefined) return stopped(layer.obstacle);
@@ -81,7 +85,8 @@ async function survey(
   const given = policy.by === 'given' ? policy.ranks.get(layer.name) : undefined;
   if (policy.by === 'given' && given === undefined) return stopped('no ranks are given for it');
   if (given !== undefined) checkFactorization(layer, given);
-  const candidates = policy.by === 'given' ? [unweighed(given as Factorization)] : candidatesOf(model, layer, policy);
+  const candidates =
+    policy.by === 'given' ? [unweighed(given as Factorization)] : await decomposer.candidates(model, layer, policy);
   if (candidates === undefined) return stopped('its weights are not all finite numbers');
   const [whole, ...parts] = await costs.of(
     model,
@@ -95,11 +100,6 @@ async function survey(
     ...(whole === undefined ? {} : { whole }),
     candidates: candidates.map((candidate, i) => ({ ...candidate, ...(parts[i] as LayerCost) })),
   };
-}
-
-function candidatesOf(model: Model, layer: WeightLayer, policy: Exclude<RankPolicy, { by: 'given' }>) {
-  const kernel = kernelOfLayer(model, layer);
-  return kernel && rankCandidates(kernel, layer.kinds, policy);
 }
 
 /** What is given is taken, whatever it loses. */

@@ -30,6 +30,19 @@ export function fullRanks(kind: FactorizationKind, kernel: KernelShape): readonl
   return [Math.min(channels, out * area), Math.min(out, channels * area)];
 }
 
+/** Eigenvectors of this many channels take about a minute, of twice as many, eight. */
+export const LARGEST_SIDE = 2048;
+
+/** Of the square matrix whose eigenvectors the factorisation needs. */
+export function eigenSide(kind: FactorizationKind, kernel: KernelShape): number {
+  return kind === 'tucker2' ? Math.max(kernel.in, kernel.out) : (fullRanks(kind, kernel)[0] ?? 0);
+}
+
+/** Why an `eigenSide` is too long. */
+export function beyondLargestSide(side: number): string {
+  return `the eigenvectors of a ${side} × ${side} matrix would take too long: ${LARGEST_SIDE} at most`;
+}
+
 /** @throws SkeinError 'invalid-argument' for ranks that the layer cannot have; `subject` stands in the message */
 export function checkRanks(subject: string, { kind, ranks }: Factorization, kernel: KernelShape): void {
   const full = fullRanks(kind, kernel);

@@ -16,33 +16,49 @@ import {
 } from '../../graph/index.ts';
 import { decompose } from './decompose.ts';
 import {
+  beyondLargestSide,
   checkRanks,
+  eigenSide,
   type Factorization,
   type FactorizationKind,
   type KernelShape,
+  LARGEST_SIDE,
   partShapes,
 } from './factorization.ts';
 import type { Kernel } from './kernel.ts';
-import { kernelOfLayer, type WeightLayer, weightLayersOf } from './weight-layers.ts';
+import { kernelOfLayer, type LayerWeights, type WeightLayer, weightLayersOf, weightsOfLayer } from './weight-layers.ts';
 
 /**
  * The model with the layers of these names (see `WeightLayer.name`) factorised; new initializers are named after the old.
  * @throws SkeinError 'invalid-argument' for a layer that is not there or cannot be factorised so
  */
 export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Factorization>): Model {
-  const layers = new Map(weightLayersOf(model).map((layer) => [layer.name, layer]));
+  const layers = weightLayersOf(model);
   const editor = new GraphEditor(model.graph);
   for (const [name, decision] of decisions) {
-    const layer = layers.get(name);
-    if (layer === undefined) {
-      throw new SkeinError(
-        'invalid-argument',
-        `Cannot factorize '${name}': the model has no such layer${didYouMean(name, [...layers.keys()])}`,
-      );
-    }
-    replace(editor, layer, partsOf(model, layer, decision), decision.kind);
+    const layer = layerNamed(layers, name);
+    checkFactorization(layer, decision);
+    replace(editor, layer, partsOf(weightsOfLayer(model, layer), layer.name, decision), decision.kind);
   }
   return editor.changed ? { ...model, graph: editor.build() } : model;
+}
+
+/** @throws SkeinError 'invalid-argument' where there is none */
+export function layerNamed(layers: readonly WeightLayer[], name: string): WeightLayer {
+  const layer = layers.find((each) => each.name === name);
+  if (layer !== undefined) return layer;
+  const near = didYouMean(
+    name,
+    layers.map((each) => each.name),
+  );
+  throw new SkeinError('invalid-argument', `Cannot factorize '${name}': the model has no such layer${near}`);
+}
+
+/** The model with one of its layers split into these parts, see `partsOf`. */
+export function withParts(model: Model, layer: WeightLayer, parts: readonly Kernel[], kind: FactorizationKind): Model {
+  const editor = new GraphEditor(model.graph);
+  replace(editor, layer, parts, kind);
+  return { ...model, graph: editor.build() };
 }
 
 /**
@@ -71,6 +87,8 @@ export function checkFactorization(layer: WeightLayer, { kind, ranks }: Factoriz
   const subject = describeNode(layer.node);
   const [out, channels, height, width] = layer.dims;
   if (layer.obstacle !== undefined) throw cannot(subject, layer.obstacle);
+  const side = eigenSide(kind, { out, in: channels, height, width });
+  if (side > LARGEST_SIDE) throw cannot(`${subject} by ${kind}`, beyondLargestSide(side));
   if (!layer.kinds.includes(kind)) {
     const window = `with a window of ${height}×${width}`;
     throw cannot(`${subject} by ${kind}`, `${window} it must be ${layer.kinds.join(' or ')}`);
@@ -78,11 +96,13 @@ export function checkFactorization(layer: WeightLayer, { kind, ranks }: Factoriz
   checkRanks(subject, { kind, ranks }, { out, in: channels, height, width });
 }
 
-/** The kernels of a layer's parts. @throws SkeinError 'invalid-argument' if the layer cannot be split so */
-export function partsOf(model: Model, layer: WeightLayer, factorization: Factorization): readonly Kernel[] {
-  checkFactorization(layer, factorization);
-  const kernel = kernelOfLayer(model, layer);
-  if (kernel === undefined) throw cannot(describeNode(layer.node), 'its weights must be finite numbers');
+/**
+ * The kernels of a layer's parts, of a factorisation that `checkFactorization` took.
+ * @throws SkeinError 'invalid-argument' if the weights are no finite numbers
+ */
+export function partsOf(weights: LayerWeights, name: string, factorization: Factorization): readonly Kernel[] {
+  const kernel = kernelOfLayer(weights);
+  if (kernel === undefined) throw cannot(`'${name}'`, 'its weights must be finite numbers');
   return decompose(kernel, factorization);
 }
 

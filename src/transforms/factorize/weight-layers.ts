@@ -1,6 +1,6 @@
 /** The layers of a model that factorising is about, and what stands in the way of each. */
 import { constantInitializers, consumersOf, getInt, type Model, type Node, type Tensor } from '../../graph/index.ts';
-import type { FactorizationKind } from './factorization.ts';
+import { beyondLargestSide, eigenSide, type FactorizationKind, LARGEST_SIDE } from './factorization.ts';
 import { type Kernel, kernelOf } from './kernel.ts';
 
 export interface WeightLayer {
@@ -36,8 +36,13 @@ export function weightLayersOf(model: Model): readonly WeightLayer[] {
     const transposed = node.opType === 'MatMul' || (node.opType === 'Gemm' && getInt(node, 'transB', 0) === 0);
     const [a = 1, b = 1, height = 1, width = 1] = tensor.dims;
     const dims = transposed ? ([b, a, 1, 1] as const) : ([a, b, height, width] as const);
-    const obstacle = obstacleOf(node, tensor, usesOf(weight));
-    const kinds = obstacle === undefined ? kindsOf(height, width) : [];
+    const [out, channels] = dims;
+    const possible = kindsOf(height, width);
+    const sides = possible.map((kind) => eigenSide(kind, { out, in: channels, height, width }));
+    const shortest = Math.min(...sides);
+    const tooWide = shortest > LARGEST_SIDE ? beyondLargestSide(shortest) : undefined;
+    const obstacle = obstacleOf(node, tensor, usesOf(weight)) ?? tooWide;
+    const kinds = obstacle === undefined ? possible.filter((_, i) => (sides[i] as number) <= LARGEST_SIDE) : [];
     return [{ name, node, weight, dims, transposed, kinds, ...(obstacle === undefined ? {} : { obstacle }) }];
   });
 }
@@ -58,9 +63,19 @@ function kindsOf(height: number, width: number): readonly FactorizationKind[] {
   return height > 1 && width > 1 ? ['svd', 'tucker2', 'spatial'] : ['svd', 'tucker2'];
 }
 
-/** Its weights, or undefined where some are no finite numbers. */
-export function kernelOfLayer(model: Model, { weight, dims, transposed }: WeightLayer): Kernel | undefined {
+/** What a thread needs to know of a layer to decompose it. */
+export interface LayerWeights extends Pick<WeightLayer, 'dims' | 'transposed'> {
+  /** As the initializer has them; a copy, so that it can be moved. */
+  readonly elements: Float32Array<ArrayBuffer>;
+}
+
+export function weightsOfLayer(model: Model, { weight, dims, transposed }: WeightLayer): LayerWeights {
   const elements = model.graph.initializers.get(weight)?.float32s() ?? new Float32Array();
+  return { dims, transposed, elements: Float32Array.from(elements) };
+}
+
+/** Undefined where some weights are no finite numbers. */
+export function kernelOfLayer({ dims, transposed, elements }: LayerWeights): Kernel | undefined {
   if (!elements.every(Number.isFinite)) return undefined;
   const [out, channels] = dims;
   if (!transposed) return kernelOf(dims, elements);
