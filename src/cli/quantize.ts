@@ -56,7 +56,10 @@ export function quantizeCommand(): Command {
       wholeNumber(2, 8),
     )
     .option('--sensitivity', 'show what each layer by itself costs, also where all of them may be int8')
-    .option('--sweep <file.svg>', 'draw accuracy against bits, 8 to 2, of the whole model and of each layer, whatever else is asked for')
+    .option(
+      '--sweep <file.svg>',
+      'draw accuracy against bits, 8 to 2, of the whole model and of each layer, whatever else is asked for',
+    )
     .option('--fp16', 'only store weights as float16: half the file, no gain in time');
   withCompression(command, { epochs: 0, rate: 0.001 });
   command.addHelpText(
