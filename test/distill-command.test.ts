@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runProgram } from '../src/cli/command.ts';
 import { compressionCommand, withCompression } from '../src/cli/compression.ts';
 import { fineTune } from '../src/compress/index.ts';
 import { openData } from '../src/data/index.ts';
-import type { Model } from '../src/graph/index.ts';
+import { type Model, Tensor } from '../src/graph/index.ts';
 import { readModel } from '../src/onnx/index.ts';
 import { buildArchitecture } from '../src/zoo/index.ts';
 import { MAIN, skeinIn } from './run-skein.ts';
@@ -179,4 +179,24 @@ describe('--distill', () => {
   it('has a share from 0 to 1', async () => {
     expect(await run('--distill', '2')).toBe(2);
   });
+});
+
+it('a compression whose scores are no numbers writes nothing', async () => {
+  const command = compressionCommand(withCompression(new Command('blow-up'), { epochs: 0 }), async ({ model }) => {
+    const initializers = new Map(model.graph.initializers);
+    for (const [name, tensor] of initializers) {
+      if (tensor.dtype !== 'float32') continue;
+      const huge = tensor.float32s().map((value) => 1e38 * Math.sign(value));
+      initializers.set(name, Tensor.float32(tensor.dims, huge));
+    }
+    return { model: { ...model, graph: { ...model.graph, initializers } } };
+  });
+  const data = QUICK.map((word) => (word === 'images' ? join(folder, word) : word));
+  const call = ['blow-up', join(folder, 'teacher.onnx'), ...data, '-o', join(folder, 'huge.onnx')];
+  const lines: string[] = [];
+  const told = vi.spyOn(process.stderr, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+  const code = await runProgram(new Command('skein').addCommand(command), call).finally(() => told.mockRestore());
+  expect([code, lines.at(-1)]).toEqual([1, expect.stringContaining('the scores of the model are no numbers any more')]);
+  expect(existsSync(join(folder, 'huge.onnx'))).toBe(false);
+  expect(existsSync(join(folder, 'huge.onnx.steps'))).toBe(false);
 });

@@ -158,6 +158,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
         }),
       };
       const made = await compress(context, flags);
+      await refuseNoNumbers(made.model, context, rate);
       await save(made, { flags, path, labels, preprocessing, name: command.name() });
       await stages.clear();
       written = true;
@@ -175,7 +176,9 @@ export function compressionCommand<Flags extends CompressionFlags>(
       throw new CommandFailure(
         written
           ? `stopped while both were measured: '${given.output}' is written, 'skein evaluate' measures it`
-          : `${error.message}: repeat the call with --resume to go on from '${folder}'`,
+          : existsSync(folder)
+            ? `${error.message}: repeat the call with --resume to go on from '${folder}'`
+            : `${error.message}: nothing was done yet that is worth keeping`,
       );
     } finally {
       stop.end();
@@ -205,6 +208,26 @@ export function compressionCommand<Flags extends CompressionFlags>(
     }
   });
 }
+
+/** Weights may all be numbers and so large that what follows from them is none. */
+async function refuseNoNumbers(
+  model: Model,
+  { meter, heldOut, preprocessing, stages }: CompressionContext,
+  rate: number,
+) {
+  const scores = model.graph.outputs[0]?.name ?? '';
+  const order = Uint32Array.from({ length: Math.min(heldOut.size, LOOKED_AT) }, (_, i) => i);
+  for await (const { values } of meter.observe(model, [scores], heldOut, preprocessing, { order })) {
+    if (((values.get(scores)?.data ?? []) as Float32Array).every(Number.isFinite)) continue;
+    await stages.clear();
+    throw new CommandFailure(
+      `the scores of the model are no numbers any more, nothing is written: train with a lower --rate than ${rate}`,
+    );
+  }
+}
+
+/** Images. */
+const LOOKED_AT = 64;
 
 function report(
   output: Output,

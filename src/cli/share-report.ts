@@ -38,6 +38,7 @@ export function describeLayers({ layers, total }: SizeReport): string[] {
 export function describeSteps(
   { total, otherBytes, fileBytes }: SizeReport,
   measured: readonly MeasuredStep[],
+  images: number,
 ): string[] {
   const top1 = (name: string): string => {
     const last = measured.findLast((step) => step.name === name);
@@ -61,6 +62,6 @@ export function describeSteps(
   const columns = ['weights', 'bits a weight', 'rate', 'top-1'];
   return [
     formatTable([{ title: 'step' }, ...columns.map((title) => ({ title, align: right }))], rows),
-    `with ${bytes(otherBytes)} of graph, biases and norms a .skz file has ${bytes(fileBytes)}`,
+    `top-1 of a sample of ${images} images; with ${bytes(otherBytes)} of graph, biases and norms a .skz file has about ${bytes(fileBytes)}`,
   ];
 }

@@ -81,7 +81,11 @@ async function compress(context: CompressionContext, flags: Flags) {
     write: { skz: { indexBits } },
     recipe: { sparsity, steps, criterion, convBits, fcBits, codebookRate },
     report: { layers, total, otherBytes, skzBytes: fileBytes, steps: measured },
-    lines: [...describeLayers(sizes), '', ...describeSteps(sizes, measured)],
+    lines: [
+      ...describeLayers(sizes),
+      '',
+      ...describeSteps(sizes, measured, Math.min(STEP_IMAGES, context.heldOut.size)),
+    ],
   };
 }
 

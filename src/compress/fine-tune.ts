@@ -38,7 +38,7 @@ export interface FineTuneHooks extends LessonHooks {
 
 /**
  * Trains the model for `options.epochs`; for none it comes back as it is.
- * @throws SkeinError 'cancelled' once the signal has come and the checkpoint is written; 'invalid-argument' for a checkpoint
+ * @throws DivergenceError where the loss or the weights are no numbers any more; SkeinError 'cancelled' once the signal has come and the checkpoint is written; 'invalid-argument' for a checkpoint
  * of another training; as Trainer does
  */
 export async function fineTune(model: Model, options: FineTuneOptions, hooks: FineTuneHooks = {}): Promise<Model> {
