@@ -5,3 +5,11 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => performance.now() };
+
+/** Calls back once, after so many milliseconds. @returns calls that off */
+export type Timer = (ms: number, callback: () => void) => () => void;
+
+export const systemTimer: Timer = (ms, callback) => {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+};

@@ -9,6 +9,7 @@ export * from './output-file.ts';
 export * from './parameters.ts';
 export * from './random.ts';
 export * from './run-lock.ts';
+export * from './running-cost.ts';
 export * from './statistics.ts';
 export { skeinVersion } from './version.ts';
 export * from './worker-pool.ts';

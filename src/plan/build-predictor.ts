@@ -4,18 +4,34 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { CascadePredictor } from './cascade-predictor.ts';
-import { type ChildField, type CompositeNode, type ModelNode, mapChildren, type Plan, type PlanNode } from './plan.ts';
+import { ParallelPredictor, type StragglerPolicy } from './parallel-predictor.ts';
+import {
+  type CompositeKind,
+  type FieldsOf,
+  type ModelNode,
+  mapChildren,
+  type Plan,
+  type PlanNode,
+  sameClass,
+} from './plan.ts';
 import type { Predictor } from './predictor.ts';
+
+export interface BuildOptions {
+  /** Lets `parallel` nodes answer without parts that are late; they wait for all unless told. */
+  readonly straggler?: StragglerPolicy;
+}
 
 /** How each kind joins the predictors of its children. */
 const JOINS: {
-  readonly [Kind in CompositeNode['kind']]: (
-    node: Extract<PlanNode, { kind: Kind }>,
+  readonly [Kind in CompositeKind]: (
+    fields: FieldsOf<Predictor>[Kind],
     path: string,
-    children: { readonly [Field in ChildField<Kind>]: Predictor },
+    plan: Plan,
+    options: BuildOptions,
   ) => Predictor;
 } = {
-  cascade: ({ confidence }, path, { small, big }) => new CascadePredictor(path, small, big, confidence),
+  cascade: ({ small, big, confidence }, path) => new CascadePredictor(path, small, big, confidence),
+  parallel: (fields, path, { labels }, { straggler }) => new ParallelPredictor(path, fields, labels.length, straggler),
 };
 
 /**
@@ -27,11 +43,12 @@ const JOINS: {
 export async function buildPredictor(
   plan: Plan,
   openModel: (node: ModelNode, path: string) => Promise<Predictor>,
+  options: BuildOptions = {},
 ): Promise<Predictor> {
   const build = async (node: PlanNode, path: string): Promise<Predictor> =>
-    node.kind === 'model'
-      ? openModel(node, path)
-      : JOINS[node.kind](node, path, await mapChildren(node.kind, node, path, build));
+    node.kind === 'model' ? openModel(node, path) : join(node.kind, node, path);
+  const join = async <Kind extends CompositeKind>(kind: Kind, fields: FieldsOf<PlanNode>[Kind], path: string) =>
+    JOINS[kind](await mapChildren(kind, fields, path, build, sameClass), path, plan, options);
   const root = await build(plan.root, 'root');
   if (root.classes !== plan.labels.length) {
     throw new SkeinError(

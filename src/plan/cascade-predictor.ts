@@ -39,6 +39,12 @@ export class CascadePredictor implements Predictor {
     return this.#rows;
   }
 
+  expectedMs(rows: number): number {
+    const [small, big] = this.children;
+    const share = small.rows === 0 ? 0 : big.rows / small.rows;
+    return small.expectedMs(rows) + big.expectedMs(rows * share);
+  }
+
   async predict(batch: ImageBatch, context?: PredictContext): Promise<Scores> {
     const [small, big] = this.children;
     const { count } = batch;
@@ -60,7 +66,8 @@ export class CascadePredictor implements Predictor {
       data.set(secondData.subarray(i * classes, (i + 1) * classes), row * classes);
       answeredBy[row] = second.answeredBy[i] as string;
     }
-    return { count, data, answeredBy };
+    const late = [...(first.late ?? []), ...(second.late ?? [])];
+    return { count, data, answeredBy, ...(late.length === 0 ? {} : { late }) };
   }
 
   #rescale(scores: Float32Array, count: number, scale: ScoreScale): Float32Array {

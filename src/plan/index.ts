@@ -14,10 +14,13 @@ export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
+export { ParallelPredictor, type StragglerPolicy } from './parallel-predictor.ts';
 export {
   type CascadeNode,
   type ModelNode,
   modelsOf,
+  type ParallelNode,
+  type ParallelPart,
   type PlacedModel,
   type Plan,
   type PlanInput,

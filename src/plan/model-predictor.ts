@@ -2,7 +2,7 @@
  * A `model` node that runs at once, without a queue: for evaluation and calibration. Big batches are cut into chunks
  * that run on all worker threads at the same time.
  */
-import { SkeinError } from '../base/index.ts';
+import { RunningCost, SkeinError } from '../base/index.ts';
 import type { Classifier } from './classifier.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from './predictor.ts';
 
@@ -27,6 +27,7 @@ export class ModelPredictor implements Predictor {
   readonly #model: ModelRunner;
   readonly #maxBatch: number;
   readonly #onRun: ((rows: number, computeMs: number) => void) | undefined;
+  readonly #cost = new RunningCost();
   #rows = 0;
 
   constructor(path: string, model: ModelRunner, options: ModelPredictorOptions = {}) {
@@ -40,6 +41,10 @@ export class ModelPredictor implements Predictor {
 
   get rows(): number {
     return this.#rows;
+  }
+
+  expectedMs(rows: number): number {
+    return this.#cost.expectedMs(rows);
   }
 
   async predict(batch: ImageBatch, context: PredictContext = {}): Promise<Scores> {
@@ -71,6 +76,7 @@ export class ModelPredictor implements Predictor {
     const images = batch.data.subarray(first * size, (first + count) * size);
     const { scores, computeMs } = await this.#model.run(count, (target) => target.set(images));
     into.set(scores, first * this.classes);
+    this.#cost.observe(count, computeMs);
     this.#onRun?.(count, computeMs);
   }
 }

@@ -32,8 +32,7 @@ const valid = (): Json => ({
   },
 });
 /** Reads the valid plan with the value at `place` replaced (undefined: removed). */
-const readWith = (place: string, value: unknown) => {
-  const plan = valid();
+const readWith = (place: string, value: unknown, plan = valid()) => {
   const keys = place.split('.');
   const last = keys.pop() as string;
   const parent = keys.reduce<Json>((node, key) => node[key] as Json, plan);
@@ -125,6 +124,12 @@ describe('readPlan()', () => {
       'root must be a node, an object with one of model, cascade, parallel, separable, select, remote, received "small.onnx"',
     ],
     [
+      'root.cascade.small',
+      undefined,
+      'corrupt',
+      'root.cascade.small must be a node, an object with one of model, cascade, parallel, separable, select, remote, received nothing',
+    ],
+    [
       'root',
       {},
       'corrupt',
@@ -138,9 +143,9 @@ describe('readPlan()', () => {
     ],
     [
       'root.cascade.big',
-      { parallel: [] },
+      { separable: [] },
       'unsupported',
-      "root.cascade.big is a 'parallel' node, which Skein cannot run yet",
+      "root.cascade.big is a 'separable' node, which Skein cannot run yet",
     ],
     [
       'root.cascade.big.model',
@@ -185,6 +190,115 @@ describe('readPlan()', () => {
     });
   });
 
+  const split = (): Json => ({
+    ...valid(),
+    labels: ['cat', 'dog', 'cow'],
+    root: {
+      parallel: {
+        other: 'subtracted',
+        priors: [0.5, 0.25, 0.25],
+        parts: [
+          { classes: ['cat', 'cow'], scale: [2, 1], bias: [0, -0.5], node: { model: 'small.onnx' } },
+          { classes: ['dog'], node: { model: 'big.onnx' } },
+        ],
+      },
+    },
+  });
+
+  it('reads parts of classes by name', async () => {
+    expect((await readText(JSON.stringify(split()))).root).toEqual({
+      kind: 'parallel',
+      other: 'subtracted',
+      priors: [0.5, 0.25, 0.25],
+      parts: [
+        {
+          classes: [0, 2],
+          scale: [2, 1],
+          bias: [0, -0.5],
+          node: { kind: 'model', file: join(folder, 'small.onnx'), sha256: sha256('small') },
+        },
+        { classes: [1], node: { kind: 'model', file: join(folder, 'big.onnx'), sha256: sha256('big') } },
+      ],
+    });
+  });
+
+  it.each<[place: string, value: unknown, problem: string]>([
+    ['other', 'ignored', `root.parallel.other must be 'subtracted' or 'dropped', received "ignored"`],
+    ['other', undefined, `root.parallel.other must be 'subtracted' or 'dropped', received nothing`],
+    ['parts', [], 'root.parallel.parts must be a list of at least 1 part, received []'],
+    ['parts', undefined, 'root.parallel.parts must be a list of at least 1 part, received nothing'],
+    [
+      'parts.1',
+      'big.onnx',
+      'root.parallel.parts.1 must be an object with classes, node, and perhaps scale and bias, received "big.onnx"',
+    ],
+    ['parts.1.weight', 1, "root.parallel.parts.1 has an unknown key 'weight'; it may have classes, scale, bias, node"],
+    ['parts.1.classes', [], 'root.parallel.parts.1.classes must be a list of at least 1 of the labels, received []'],
+    ['parts.1.classes', [1], 'root.parallel.parts.1.classes.0 must be one of the labels, received 1'],
+    [
+      'parts.1.classes',
+      ['dgo'],
+      `root.parallel.parts.1.classes.0 must be one of the labels, received "dgo": did you mean 'dog'?`,
+    ],
+    [
+      'parts.1.classes',
+      ['dog', 'cow'],
+      'root.parallel.parts.1.classes.1 must be in one part only, received "cow", which is in root.parallel.parts.0 too',
+    ],
+    [
+      'parts.1.classes',
+      ['dog', 'dog'],
+      'root.parallel.parts.1.classes.1 must be in one part only, received "dog", which is in root.parallel.parts.1 too',
+    ],
+    [
+      'parts.0.classes',
+      ['cow', 'cat'],
+      'root.parallel.parts.0.classes must be in the order of the labels, received "cow" before "cat"',
+    ],
+    [
+      'parts.0',
+      { classes: ['cat'], node: { model: 'small.onnx' } },
+      'root.parallel.parts must have every label in one of them, received none with "cow"',
+    ],
+    ['parts.0.scale', [1], 'root.parallel.parts.0.scale must be 2 numbers, one a class, received 1'],
+    ['parts.1.bias', [1, 2], 'root.parallel.parts.1.bias must be 1 numbers, one a class, received 2'],
+    ['parts.1.scale', ['1'], 'root.parallel.parts.1.scale.0 must be a number, received "1"'],
+    ['priors', [0.5, 0.5], 'root.parallel.priors must be 3 numbers, one a label, received 2'],
+    ['priors', [0.5, 0.5, 0], 'root.parallel.priors.2 must be above 0, received 0'],
+    ['priors', [0.5, 0.25, 0.5], 'root.parallel.priors must be 1 in sum, received 1.25'],
+    [
+      'parts.1.node',
+      undefined,
+      'root.parallel.1 must be a node, an object with one of model, cascade, parallel, separable, select, remote, received nothing',
+    ],
+    ['parts.1.node.model', 'none.onnx', "root.parallel.1.model names 'none.onnx', which is not there"],
+    [
+      'parts.1.node',
+      { parallel: { other: 'dropped', parts: [] } },
+      'root.parallel.1.parallel.parts must be a list of at least 1 part, received []',
+    ],
+    [
+      'parts.1.node',
+      { parallel: { other: 'dropped', parts: [{ classes: ['dog'], node: { model: 'big.onnx' } }] } },
+      "root.parallel.1 must not be a 'parallel' node inside a part of another: give its parts to that one",
+    ],
+    [
+      'parts.1.node',
+      { cascade: { small: { model: 'small.onnx' }, big: { model: 'big.onnx' }, confidence: 2 } },
+      'root.parallel.1.cascade.confidence must be between 0 and 1, received 2',
+    ],
+  ])('parallel.%s = %j: one line that names the place', async (place, value, problem) => {
+    await expect(readWith(`root.parallel.${place}`, value, split())).rejects.toThrow(
+      `Cannot load plan '${join(folder, 'plan.json')}': ${problem}`,
+    );
+  });
+
+  it('refuses a parallel node whose labels are not all different', async () => {
+    await expect(readWith('labels', ['cat', 'dog', 'cow', 'dog'], split())).rejects.toThrow(
+      'labels must all be different for root.parallel to name them, received "dog" twice',
+    );
+  });
+
   it('refuses what is no JSON, no object, not there', async () => {
     await expect(readText('{"skein": 1,')).rejects.toMatchObject({ code: 'corrupt', message: /it is not JSON/ });
     await expect(readText('[]')).rejects.toMatchObject({
@@ -222,6 +336,30 @@ describe('writePlan()', () => {
     expect([...modelsOf(read.root)].map(({ path }) => path)).toEqual(['root.cascade.small', 'root.cascade.big']);
     expect(read).toMatchObject(plan());
     expect(readdirSync(folder).sort()).toEqual(['big.onnx', 'plan.json', 'small.onnx']);
+  });
+
+  it('writes parts with the names of their classes, which readPlan() reads back', async () => {
+    const parts: Plan = {
+      ...plan(),
+      labels: ['a', 'b', 'c'],
+      root: {
+        kind: 'parallel',
+        other: 'dropped',
+        priors: [0.5, 0.25, 0.25],
+        parts: [
+          { classes: [1], node: { kind: 'model', file: join(folder, 'big.onnx') } },
+          { classes: [0, 2], scale: [1, 2], bias: [3, 4], node: plan().root },
+        ],
+      },
+    };
+    const file = await writePlan(parts, folder);
+    const { root } = JSON.parse(readFileSync(file, 'utf8'));
+    expect(root.parallel.parts[1]).toMatchObject({ classes: ['a', 'c'], scale: [1, 2], bias: [3, 4] });
+    expect(await readPlan(file)).toMatchObject(parts);
+    const beyond = { ...parts, labels: ['a', 'b'] };
+    await expect(writePlan(beyond, folder)).rejects.toThrow(
+      "Cannot write plan 'pair': root.parallel.parts.1.classes.1 must be one of the labels, received nothing",
+    );
   });
 
   it('refuses models outside of the folder and plans that could not be read', async () => {

@@ -8,7 +8,15 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep, win32 } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, SkeinError, writeFileAtomically } from '../base/index.ts';
-import { type ModelNode, mapChildren, type Plan, type PlanNode } from './plan.ts';
+import {
+  type CompositeKind,
+  compositeNode,
+  type FieldsOf,
+  type ModelNode,
+  mapChildren,
+  type Plan,
+  type PlanNode,
+} from './plan.ts';
 import { checkPlanFile, type NodeFile, PLAN_VERSION } from './plan-schema.ts';
 
 export const PLAN_FILE = 'plan.json';
@@ -42,26 +50,31 @@ export async function readPlan(file: string): Promise<Plan> {
   if ('problem' in checked) throw fail(checked.unsupported ? 'unsupported' : 'corrupt', checked.problem);
   const { name, input, labels, root } = checked.plan;
   const folder = dirname(resolve(file));
-  const node = await loadNode(root, 'root', folder, fail);
+  const node = await loadNode(root, 'root', { folder, labels, fail });
   return { name, input: { ...input, shape: input.shape as [number, number, number] }, labels, root: node };
 }
 
 type Fail = (code: SkeinError['code'], what: string) => SkeinError;
 
-async function loadNode(node: NodeFile, path: string, folder: string, fail: Fail): Promise<PlanNode> {
-  if ('model' in node) return loadModel(node, path, folder, fail);
-  const kind = 'cascade';
-  const children = await mapChildren(kind, node[kind], path, (child: NodeFile, place) =>
-    loadNode(child, place, folder, fail),
-  );
-  return { kind, ...node[kind], ...children };
+interface Reading {
+  readonly folder: string;
+  readonly labels: readonly string[];
+  readonly fail: Fail;
+}
+
+async function loadNode(node: NodeFile, path: string, reading: Reading): Promise<PlanNode> {
+  if ('model' in node) return loadModel(node, path, reading);
+  const [entry] = Object.entries(node) as [CompositeKind, FieldsOf<NodeFile, string>[CompositeKind]][];
+  const [kind, fields] = entry as NonNullable<typeof entry>;
+  const inside = (child: NodeFile, place: string) => loadNode(child, place, reading);
+  const indexOf = (label: string) => reading.labels.indexOf(label);
+  return compositeNode(kind, await mapChildren(kind, fields, path, inside, indexOf));
 }
 
 async function loadModel(
   { model, sha256 }: { readonly model: string; readonly sha256?: string | undefined },
   path: string,
-  folder: string,
-  fail: Fail,
+  { folder, fail }: Reading,
 ): Promise<ModelNode> {
   const place = `${path}.model`;
   if (!staysInside(folder, model)) {
@@ -109,7 +122,7 @@ export async function writePlan(plan: Plan, directory: string): Promise<string> 
     name: plan.name,
     input: plan.input,
     labels: plan.labels,
-    root: await fileNode(plan.root, folder),
+    root: await fileNode(plan.root, plan.labels, folder),
   };
   const checked = checkPlanFile(document, MAX_DEPTH);
   if ('problem' in checked)
@@ -130,11 +143,13 @@ function readable(document: object): string {
   return `${joined}\n`;
 }
 
-async function fileNode(node: PlanNode, folder: string): Promise<NodeFile> {
+async function fileNode(node: PlanNode, labels: readonly string[], folder: string): Promise<NodeFile> {
   if (node.kind !== 'model') {
     const { kind, ...fields } = node;
-    const children = await mapChildren(kind, fields, '', (child: PlanNode) => fileNode(child, folder));
-    return { [kind]: { ...fields, ...children } };
+    const inside = (child: PlanNode) => fileNode(child, labels, folder);
+    const nameOf = (index: number) => labels[index] as string;
+    const held = await mapChildren(kind, fields as FieldsOf<PlanNode>[typeof kind], '', inside, nameOf);
+    return { [kind]: held } as unknown as NodeFile;
   }
   const path = relative(folder, node.file).split(sep).join('/');
   if (!staysInside(folder, path)) {

@@ -3,8 +3,9 @@
  * plan which uses it gets an answer of its own.
  */
 import { z } from 'zod';
-import { nearestName } from '../base/index.ts';
-import { CHILD_FIELDS } from './plan.ts';
+import { parallelSchema, problemOfParts } from './parallel-schema.ts';
+import { type CompositeKind, childrenOf, type FieldsOf, isComposite, type ParallelFields } from './plan.ts';
+import { child, didYouMean, finite, positiveInteger, show } from './schema-terms.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -13,13 +14,10 @@ export interface ModelFile {
   readonly sha256?: string | undefined;
 }
 
-export interface CascadeFile {
-  readonly small: NodeFile;
-  readonly big: NodeFile;
-  readonly confidence: number;
-}
-
-export type NodeFile = ModelFile | { readonly cascade: CascadeFile };
+/** What a node holds stands under the name of its kind; classes are named. */
+export type NodeFile =
+  | ModelFile
+  | { readonly [Kind in CompositeKind]: { readonly [K in Kind]: FieldsOf<NodeFile, string>[Kind] } }[CompositeKind];
 
 export interface PlanFile {
   readonly skein: typeof PLAN_VERSION;
@@ -37,10 +35,6 @@ export interface PlanFile {
 const NODE_KINDS = ['model', 'cascade', 'parallel', 'separable', 'select', 'remote'] as const;
 type NodeKind = (typeof NODE_KINDS)[number];
 
-// Every message below completes the sentence "<place> must be …, received …".
-const finite = z.number({ error: 'a number' });
-const positiveInteger = z.int({ error: 'a whole number from 1' }).min(1, { error: 'a whole number from 1' });
-
 const ONNX_PATH = 'the path of an ONNX file';
 const modelSchema = z.strictObject({
   // No system has a NUL in a path.
@@ -54,8 +48,8 @@ const modelSchema = z.strictObject({
 const cascadeSchema = z.strictObject({
   cascade: z.strictObject(
     {
-      small: z.unknown(),
-      big: z.unknown(),
+      small: child,
+      big: child,
       confidence: finite.min(0, { error: 'between 0 and 1' }).max(1, { error: 'between 0 and 1' }),
     },
     { error: 'an object with small, big and confidence' },
@@ -64,14 +58,28 @@ const cascadeSchema = z.strictObject({
 
 interface KindRule {
   readonly schema: z.ZodType;
-  /** Which fields of a node that fits the schema hold other nodes. */
-  readonly childFields: readonly string[];
+  /**
+   * What is wrong with a node that fits the schema, as one line.
+   * @param labels the classes that it is to score; undefined inside a part, which scores "other" and some of them
+   */
+  readonly problem?: (node: object, path: string, labels: readonly string[] | undefined) => string | undefined;
+  /** Whether its children score "other" and some of the labels. */
+  readonly splitsLabels?: true;
 }
 
-const KIND_RULES: { readonly [Kind in NodeKind]: KindRule | 'not yet' } = {
-  model: { schema: modelSchema, childFields: [] },
-  cascade: { schema: cascadeSchema, childFields: CHILD_FIELDS.cascade },
-  parallel: 'not yet',
+const KIND_RULES: { readonly [Kind in CompositeKind | 'model']: KindRule } & {
+  readonly [Kind in NodeKind]: KindRule | 'not yet';
+} = {
+  model: { schema: modelSchema },
+  cascade: { schema: cascadeSchema },
+  parallel: {
+    schema: parallelSchema,
+    splitsLabels: true,
+    problem: (node, path, labels) =>
+      labels === undefined
+        ? `${path} must not be a 'parallel' node inside a part of another: give its parts to that one`
+        : problemOfParts((node as { parallel: ParallelFields<unknown, string> }).parallel, `${path}.parallel`, labels),
+  },
   separable: 'not yet',
   select: 'not yet',
   remote: 'not yet',
@@ -97,7 +105,7 @@ const planSchema = z.strictObject(
     labels: z
       .array(z.string({ error: 'a string' }), { error: 'a list of at least 2 class names' })
       .min(2, { error: 'a list of at least 2 class names' }),
-    root: z.unknown(),
+    root: child,
   },
   { error: 'an object' },
 );
@@ -119,11 +127,16 @@ export function checkPlanFile(json: unknown, maxDepth: number): Checked {
       return { problem: `${place} must be ${shape[0]} numbers, one a channel, received ${values.length}` };
     }
   }
-  const wrong = checkNode(parsed.data.root, 'root', maxDepth);
+  const wrong = checkNode(parsed.data.root, 'root', maxDepth, parsed.data.labels);
   return wrong ?? { plan: parsed.data as PlanFile };
 }
 
-function checkNode(node: unknown, path: string, depthLeft: number): (Checked & { problem: string }) | undefined {
+function checkNode(
+  node: unknown,
+  path: string,
+  depthLeft: number,
+  labels: readonly string[] | undefined,
+): (Checked & { problem: string }) | undefined {
   if (depthLeft === 0) return { problem: `${path} must not be nested as deep as it is` };
   if (typeof node !== 'object' || node === null || Array.isArray(node)) {
     return {
@@ -145,9 +158,12 @@ function checkNode(node: unknown, path: string, depthLeft: number): (Checked & {
   }
   const parsed = rule.schema.safeParse(node);
   if (!parsed.success) return { problem: describeIssue(rule.schema, parsed.error, node, path) };
-  for (const field of rule.childFields) {
-    const child = (node as Record<string, Record<string, unknown>>)[kind]?.[field];
-    const wrong = checkNode(child, `${path}.${kind}.${field}`, depthLeft - 1);
+  const problem = rule.problem?.(node, path, labels);
+  if (problem !== undefined) return { problem };
+  if (!isComposite(kind)) return undefined;
+  const fields = (node as Record<CompositeKind, FieldsOf<unknown, unknown>[CompositeKind]>)[kind];
+  for (const each of childrenOf<CompositeKind, unknown>(kind, fields, path)) {
+    const wrong = checkNode(each.child, each.path, depthLeft - 1, rule.splitsLabels ? undefined : labels);
     if (wrong !== undefined) return wrong;
   }
   return undefined;
@@ -173,21 +189,8 @@ function describeIssue(schema: z.ZodType, error: z.ZodError, whole: unknown, bas
 /** The keys of the object at a place within what the schema describes. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   const object = path.reduce<z.core.$ZodType | undefined>((at, key) => {
+    if (at instanceof z.ZodArray) return at.element;
     return at instanceof z.ZodObject ? at.shape[String(key)] : undefined;
   }, schema);
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
-}
-
-function didYouMean(words: readonly string[], known: readonly string[]): string {
-  for (const word of words) {
-    const meant = nearestName(word, known);
-    if (meant !== undefined) return `: did you mean '${meant}'?`;
-  }
-  return '';
-}
-
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -3,6 +3,11 @@ import { mapModels, modelsOf, type PlanNode } from './plan.ts';
 
 const leaf = (file: string): PlanNode => ({ kind: 'model', file });
 const cascade = (small: PlanNode, big: PlanNode): PlanNode => ({ kind: 'cascade', small, big, confidence: 0.5 });
+const parallel = (...nodes: PlanNode[]): PlanNode => ({
+  kind: 'parallel',
+  other: 'subtracted',
+  parts: nodes.map((node, index) => ({ classes: [index], scale: [2], node })),
+});
 
 describe('modelsOf()', () => {
   it('says how many models a request may have gone through before each', () => {
@@ -19,6 +24,17 @@ describe('modelsOf()', () => {
       ['root.cascade.small.cascade.big', 1],
       ['root.cascade.big', 2],
     ]);
+    // Parts are asked at once.
+    expect(depths(parallel(cascade(leaf('a'), leaf('b')), leaf('c')))).toEqual([
+      ['root.parallel.0.cascade.small', 0],
+      ['root.parallel.0.cascade.big', 1],
+      ['root.parallel.1', 0],
+    ]);
+    expect(depths(cascade(parallel(leaf('a'), leaf('b')), leaf('c')))).toEqual([
+      ['root.cascade.small.parallel.0', 0],
+      ['root.cascade.small.parallel.1', 0],
+      ['root.cascade.big', 1],
+    ]);
   });
 });
 
@@ -33,5 +49,15 @@ describe('mapModels()', () => {
       ),
     );
     expect(before).toEqual(cascade(leaf('a'), cascade(leaf('b'), leaf('c'))));
+    const parts = await mapModels(parallel(leaf('a'), cascade(leaf('b'), leaf('c'))), async (model, path) => ({
+      ...model,
+      file: `${model.file} at ${path}`,
+    }));
+    expect(parts).toEqual(
+      parallel(
+        leaf('a at root.parallel.0'),
+        cascade(leaf('b at root.parallel.1.cascade.small'), leaf('c at root.parallel.1.cascade.big')),
+      ),
+    );
   });
 });

@@ -4,6 +4,7 @@
  * itself knows neither.
  */
 import type { Cancellation } from '../base/index.ts';
+import type { PlanNode } from './plan.ts';
 
 /** Images ready for a model: `count` rows of C·H·W floats, preprocessed, one after another. */
 export interface ImageBatch {
@@ -28,21 +29,26 @@ export interface Scores {
   readonly count: number;
   /** `count` rows of `classes` floats. */
   readonly data: Float32Array;
-  /** For each row the path of the `model` node whose scores these are. */
+  /** For each row the path of the node whose scores these are: a `model`, or the `parallel` that joined those of its parts. */
   readonly answeredBy: readonly string[];
+  /** The places of the parts without which rows were answered, as they were late; absent where none was. */
+  readonly late?: readonly string[];
 }
 
 export interface Predictor {
-  /** Its place in the plan: 'root', 'root.cascade.small'. */
+  /** Its place in the plan: 'root', 'root.cascade.small', 'root.parallel.3'. */
   readonly path: string;
-  readonly kind: 'model' | 'cascade';
+  readonly kind: PlanNode['kind'];
   readonly classes: number;
   readonly scale: ScoreScale;
   readonly children: readonly Predictor[];
   /** Rows that it has let in and not refused since it was built; the ratio to the root's is its share. */
   readonly rows: number;
+  /** Milliseconds of one thread that so many rows should take, as far as has been seen; 0 before anything has. */
+  expectedMs(rows: number): number;
   /**
-   * Class scores of every row, in the order of the rows. The batch is only read until the promise settles.
+   * Class scores of every row, in the order of the rows. The batch is only read until the promise settles; parts that
+   * the scores name as late may go on reading it.
    * @throws SkeinError 'deadline-exceeded', 'cancelled', 'queue-full' or 'unavailable'
    */
   predict(batch: ImageBatch, context?: PredictContext): Promise<Scores>;

@@ -160,6 +160,10 @@ export class BatchQueue implements Predictor, DispatchQueue {
     return head === undefined ? 0 : this.#options.clock.now() - head.since;
   }
 
+  expectedMs(rows: number): number {
+    return this.#time.estimateMs(rows);
+  }
+
   predict(batch: ImageBatch, context: PredictContext = {}): Promise<Scores> {
     return new Promise((resolve, reject) => {
       const now = this.#options.clock.now();
