@@ -54,24 +54,33 @@ export interface ColorModelOptions {
   readonly batch?: number;
   /** Ends in this operator. */
   readonly ending?: 'Softmax' | 'LogSoftmax';
+  /** Scores "other", which is 0, and these classes; where it is one class, that alone. All ten and no "other" unless told. */
+  readonly part?: readonly number[];
 }
 
 /** Takes images as RGB / 255 (mean 0, std 1). Its logit of class k is −gain·(x − c_k)² up to what all classes share. */
-export function colorModel({ channel, gain = 2000, ballast = 0, batch, ending }: ColorModelOptions): Model {
+export function colorModel(options: ColorModelOptions): Model {
+  const { channel, gain = 2000, ballast = 0, batch, ending, part } = options;
   const b = new GraphBuilder({ opset: 17, seed: 1 });
   let x = b.input('image', 'float32', [batch ?? 'batch', 3, 32, 32]);
   for (let i = 0; i < ballast; i++) x = b.relu(identityConv(b, x, i));
   const mean = b.flatten(b.globalAveragePool(x));
-  const centers = Array.from({ length: CLASSES }, (_, k) => (25 * k + 12) / 255);
+  const classes = part ?? Array.from({ length: CLASSES }, (_, k) => k);
+  const rows = classes.map((k) => {
+    const center = (25 * k + 12) / 255;
+    const slope = 2 * gain * center;
+    return { weight: channel === 'red' ? [slope, 0, 0] : [0, slope, 0], bias: -gain * center * center };
+  });
+  if (part !== undefined && part.length > 1) rows.unshift({ weight: [0, 0, 0], bias: 0 });
   const weight = b.parameter(
     'weight',
-    [CLASSES, 3],
-    centers.flatMap((center) => (channel === 'red' ? [2 * gain * center, 0, 0] : [0, 2 * gain * center, 0])),
+    [rows.length, 3],
+    rows.flatMap((row) => row.weight),
   );
   const bias = b.parameter(
     'bias',
-    [CLASSES],
-    centers.map((center) => -gain * center * center),
+    [rows.length],
+    rows.map((row) => row.bias),
   );
   let scores = b.op('Gemm', [mean, weight, bias], { transB: 1 });
   if (ending !== undefined) scores = b.op(ending, [scores], { axis: -1 });

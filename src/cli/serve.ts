@@ -26,6 +26,7 @@ interface ServeFlags {
   readonly maxBatch: number;
   readonly queue: number;
   readonly decodeThreads?: number;
+  readonly stragglerMs?: number;
   readonly versions: 'latest' | 'all';
   readonly poll?: number;
   readonly modelControl?: true;
@@ -74,6 +75,11 @@ export function serveCommand(): Command {
     .addOption(
       new Option('--versions <which>', 'versions of each model to serve').choices(['latest', 'all']).default('latest'),
     )
+    .option(
+      '--straggler-ms <n>',
+      'answer without the parts of a parallel plan that take longer: their classes get their prior probabilities',
+      numberBetween(0.1, 1e6),
+    )
     .option('--poll <seconds>', 'look for new and changed models so often', numberBetween(0.1, 1e6))
     .option('--model-control', 'let clients load and unload models')
     .option('--body-limit <MiB>', 'largest body of a request', numberBetween(0.001, 1024), 64)
@@ -97,7 +103,7 @@ export function serveCommand(): Command {
     const signals = new ServeSignals(logger, options.drainTimeout * 1000);
     const { startServer } = await import('../serving/index.ts');
     const tls = await readTls(options);
-    const { labels, mean, std, shape, workers, threads, decodeThreads, token } = options;
+    const { labels, mean, std, shape, workers, threads, decodeThreads, stragglerMs, token } = options;
     const starting = startServer({
       path,
       overrides: definedOnly({ labels, mean, std, shape }),
@@ -111,7 +117,7 @@ export function serveCommand(): Command {
       versions: options.versions,
       modelControl: options.modelControl ?? false,
       bodyLimitBytes: Math.round(options.bodyLimit * MEBIBYTE),
-      ...definedOnly({ workers, threads, decodeThreads, token, tls }),
+      ...definedOnly({ workers, threads, decodeThreads, stragglerMs, token, tls }),
       ...(options.grpc ? { grpcPort: options.grpcPort } : {}),
       ...(options.poll === undefined ? {} : { pollSeconds: options.poll }),
     });

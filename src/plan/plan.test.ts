@@ -36,6 +36,12 @@ describe('modelsOf()', () => {
       ['root.cascade.big', 1],
     ]);
   });
+
+  it('says how many models are asked at once, which those of a part share', () => {
+    const atOnce = (node: PlanNode) => [...modelsOf(node)].map((model) => model.atOnce);
+    expect(atOnce(cascade(leaf('a'), parallel(leaf('b'), leaf('c'), leaf('d'))))).toEqual([1, 3, 3, 3]);
+    expect(atOnce(parallel(cascade(leaf('a'), leaf('b')), leaf('c')))).toEqual([2, 2, 2]);
+  });
 });
 
 describe('mapModels()', () => {

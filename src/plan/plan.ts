@@ -175,21 +175,25 @@ export interface PlacedModel {
   readonly path: string;
   /** How many models may have been asked, one after another, before this one; 0 for what a request goes to first. */
   readonly depth: number;
+  /** How many models are asked for the same images at once, this one included; those of one place count as one. */
+  readonly atOnce: number;
 }
 
 /** The models of a node with their places in the plan, in the order of the plan. */
-export function* modelsOf(node: PlanNode, path = 'root', depth = 0): Generator<PlacedModel> {
+export function* modelsOf(node: PlanNode, path = 'root', depth = 0, atOnce = 1): Generator<PlacedModel> {
   if (node.kind === 'model') {
-    yield { node, path, depth };
+    yield { node, path, depth, atOnce };
     return;
   }
+  const children = childrenOf<CompositeKind, PlanNode>(node.kind, node, path);
+  const together = SHAPES[node.kind].atOnce;
   let before = depth;
-  for (const each of childrenOf<CompositeKind, PlanNode>(node.kind, node, path)) {
+  for (const each of children) {
     let deepest = before;
-    for (const model of modelsOf(each.child, each.path, before)) {
+    for (const model of modelsOf(each.child, each.path, before, together ? atOnce * children.length : atOnce)) {
       deepest = Math.max(deepest, model.depth);
       yield model;
     }
-    if (!SHAPES[node.kind].atOnce) before = deepest + 1;
+    if (!together) before = deepest + 1;
   }
 }

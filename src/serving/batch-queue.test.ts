@@ -1,8 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { SkeinError } from '../base/index.ts';
 import type { ImageBatch, PredictContext, Scores } from '../plan/predictor.ts';
-import { BatchQueue, type BatchQueueOptions, type RowRunner, WaitingRoom } from './batch-queue.ts';
+import { BatchQueue, type BatchQueueOptions, type RowRunner } from './batch-queue.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** Two workers whose batches end when the test says so; a row's scores are [value, −value]. */
 class FakeModel implements RowRunner {
@@ -193,46 +194,29 @@ it('serves by priority, then deadline', async () => {
   expect(order).toEqual([0, 4, 3, 2, 1]);
 });
 
-it('refuses when the queue is full, and accepts again when it is not', async () => {
-  start(1, { room: new WaitingRoom(4) });
-  ask(rows(0));
-  ask(rows(1, 2, 3));
-  const refused = ask(rows(4, 5));
-  await settled();
-  expect(refused.error).toMatchObject({ code: 'queue-full' });
-  expect(refused.error?.message).toContain('3 of at most 4 rows wait');
-  const accepted = ask(rows(6));
-  while (model.running.length > 0) await model.end();
-  expect(accepted.answer?.data).toEqual(Float32Array.of(6, -6));
-});
-
-it('counts the rows before all models of a plan at the door, and never refuses those that come from a small model', async () => {
+it('counts the rows that wait, those that other models wait for too as a part of each, and refuses none', async () => {
   const room = new WaitingRoom(4);
-  start(1, { room, path: 'root.cascade.big', depth: 1 });
+  start(1, { room, path: 'root.parallel.0', atOnce: 2 });
   ask(rows(0));
-  const fromSmall = [ask(rows(1, 2, 3)), ask(rows(4, 5, 6))];
+  const waiting = [ask(rows(1, 2, 3, 4)), ask(rows(5, 6, 7, 8)), ask(rows(9, 10, 11, 12))];
   expect(room.rows).toBe(6);
-  const door = new BatchQueue(model, new Dispatcher(model), {
-    path: 'root.cascade.small',
-    depth: 0,
-    budgetMs: 50,
-    maxBatch: 8,
-    room,
-    clock: { now: () => 0 },
-  });
-  await expect(door.predict(rows(7))).rejects.toMatchObject({ code: 'queue-full' });
   while (model.running.length > 0) await model.end();
-  expect(fromSmall.map(({ answer }) => answer?.count)).toEqual([3, 3]);
+  expect(waiting.map(({ answer }) => answer?.count)).toEqual([4, 4, 4]);
   expect(room.rows).toBe(0);
 });
 
-it('refuses a request larger than the queue as too large, not as one to try again, even while nothing waits', async () => {
-  start(1, { room: new WaitingRoom(2) });
-  const large = ask(rows(1, 2, 3));
-  const fitting = ask(rows(1, 2));
-  while (model.running.length > 0) await model.end();
-  expect(large.error).toMatchObject({ code: 'too-large' });
-  expect(fitting.answer?.count).toBe(2);
+it('sweep() takes out what nobody waits for any more', async () => {
+  const room = new WaitingRoom(4);
+  start(1, { room });
+  ask(rows(0));
+  const gone = new AbortController();
+  const dropped = ask(rows(1, 2), { signal: gone.signal });
+  gone.abort();
+  expect(room.rows).toBe(2);
+  queue.sweep();
+  await settled();
+  expect(room.rows).toBe(0);
+  expect(dropped.error).toMatchObject({ code: 'cancelled' });
 });
 
 it('refuses what cannot be in time before it costs anything', async () => {

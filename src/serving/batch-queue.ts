@@ -1,5 +1,5 @@
 /**
- * A `model` node as it is served: a bounded queue before one model. A free worker takes a batch at once, so that with no
+ * A `model` node as it is served: a queue before one model. A free worker takes a batch at once, so that with no
  * load nothing waits for company; while all are busy, rows gather, and the next batch takes as many as the adaptive size
  * allows. A full batch is handed to a busy worker already, behind the one that it is at. A request's rows may be spread
  * over several batches, and a batch holds rows of several requests; each request gets exactly its own rows back.
@@ -8,6 +8,7 @@ import { asSkeinError, type Cancellation, type Clock, SkeinError } from '../base
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';
 import { AdaptiveBatchSize, type QueueEntry, RequestQueue, ServiceTime } from '../scheduling/index.ts';
 import type { Dispatcher, DispatchQueue } from './dispatcher.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
 /** The model below a queue: `Classifier` of plan/ is one. */
 export interface RowRunner {
@@ -47,38 +48,12 @@ export interface BatchQueueOptions {
   /** Milliseconds that a batch may take. */
   readonly budgetMs: number;
   readonly maxBatch: number;
-  /** What bounds the rows that wait, together with the other queues of the same model. */
+  /** Where the rows that wait are counted, together with those before the other models of the plan. */
   readonly room: WaitingRoom;
+  /** Models that are asked the same rows at once, this one included; 1 unless told. */
+  readonly atOnce?: number;
   readonly clock: Clock;
   readonly observer?: QueueObserver;
-}
-
-/**
- * The rows that wait before all the models of one plan. They are counted at the door: a row that a cascade has already
- * paid for by asking its small model is never refused by the big one's queue.
- */
-export class WaitingRoom {
-  readonly capacity: number;
-  rows = 0;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-  }
-
-  /** Why so many rows more cannot wait, or undefined. 'too-large' says that trying again is of no use. */
-  refusal(rows: number): SkeinError | undefined {
-    if (rows > this.capacity) {
-      return new SkeinError(
-        'too-large',
-        `A request of ${rows} rows never fits into the queue of ${this.capacity}: send it in parts`,
-      );
-    }
-    if (this.rows + rows <= this.capacity) return undefined;
-    return new SkeinError(
-      'queue-full',
-      `${this.rows} of at most ${this.capacity} rows wait and there is no room for ${rows} more: try again later`,
-    );
-  }
 }
 
 /** Priorities 1 (highest) to 10; a request that names none has 5. */
@@ -225,6 +200,15 @@ export class BatchQueue implements Predictor, DispatchQueue {
     if (count > 0) void this.#run(segments, count);
   }
 
+  /** Takes out of the queue whatever need not be answered any more. */
+  sweep(): void {
+    const now = this.#options.clock.now();
+    for (const request of [...this.#queue]) {
+      const lapse = this.#lapse(request, now);
+      if (lapse !== undefined) this.#fail(request, lapse);
+    }
+  }
+
   /** Refuses everything that waits; what is being computed is still answered. */
   close(): void {
     clearTimeout(this.#sweepTimer);
@@ -309,17 +293,12 @@ export class BatchQueue implements Predictor, DispatchQueue {
 
   /** Why a request is not even queued, or undefined. */
   #refusal(request: Waiting, now: number): SkeinError | undefined {
-    const lapse = this.#lapse(request, now) ?? this.#hopeless(request, now);
-    if (lapse !== undefined) return lapse;
-    const { room, depth } = this.#options;
-    if (depth > 0 || room.refusal(request.batch.count) === undefined) return undefined;
-    this.#sweep();
-    return room.refusal(request.batch.count);
+    return this.#lapse(request, now) ?? this.#hopeless(request, now);
   }
 
   #count(rows: number): void {
     this.#waitingRows += rows;
-    this.#options.room.rows += rows;
+    this.#options.room.add(rows / (this.#options.atOnce ?? 1));
   }
 
   /** Why a request that waits need not be answered any more, or undefined. */
@@ -359,15 +338,6 @@ export class BatchQueue implements Predictor, DispatchQueue {
     );
   }
 
-  /** Takes out of the queue whatever need not be answered any more. */
-  #sweep(): void {
-    const now = this.#options.clock.now();
-    for (const request of [...this.#queue]) {
-      const lapse = this.#lapse(request, now);
-      if (lapse !== undefined) this.#fail(request, lapse);
-    }
-  }
-
   /** Sees to it that a request which nobody takes is told so when its deadline passes. */
   #sweepBy(deadline: number): void {
     if (deadline >= this.#sweepAt) return;
@@ -376,7 +346,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     const delay = Math.min(Math.max(1, deadline - this.#options.clock.now() + 1), LONGEST_TIMER_MS);
     this.#sweepTimer = setTimeout(() => {
       this.#sweepAt = Number.POSITIVE_INFINITY;
-      this.#sweep();
+      this.sweep();
       let next = Number.POSITIVE_INFINITY;
       for (const request of this.#queue) next = Math.min(next, request.deadline);
       this.#sweepBy(next);

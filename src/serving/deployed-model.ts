@@ -7,20 +7,25 @@ import { type Clock, type ErrorCode, SkeinError } from '../base/index.ts';
 import {
   buildPredictor,
   Classifier,
+  type ImageBatch,
+  type ModelNode,
   modelsOf,
   type Plan,
   type PredictContext,
   type Predictor,
+  type Scores,
+  type StragglerPolicy,
   walk,
 } from '../plan/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import { BatchQueue, WaitingRoom } from './batch-queue.ts';
+import { BatchQueue } from './batch-queue.ts';
 import type { DecodeQueue } from './decode-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ModelReading, ServerMetrics } from './metrics.ts';
 import type { ModelCounts } from './model-counts.ts';
 import type { Deployment } from './registry.ts';
 import { StatisticsCounter } from './statistics.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface ServingLimits {
   /** Milliseconds within which a batch and those before it on its worker should be done, 99 times of 100. */
@@ -37,6 +42,8 @@ export interface DeployedModelParts {
   readonly clock: Clock;
   readonly limits: ServingLimits;
   readonly metrics: ServerMetrics;
+  /** Whether `parallel` nodes answer without parts that are late. */
+  readonly straggler?: StragglerPolicy;
 }
 
 export class DeployedModel implements Deployment {
@@ -96,10 +103,10 @@ export class DeployedModel implements Deployment {
     // A request may go through every model of the plan, and waits for at most two batches before each of its own: the one
     // that the worker is at, and the one that it was given ahead of time.
     const models = [...modelsOf(plan.root)];
-    const depths = new Map(models.map(({ path, depth }) => [path, depth]));
+    const placed = new Map(models.map((model) => [model.path, model]));
     const budgetMs = parts.limits.sloMs / (3 * models.length);
     try {
-      const predictor = await buildPredictor(plan, async (node, path) => {
+      const openQueue = async (node: ModelNode, path: string): Promise<BatchQueue> => {
         const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
         classifiers.push(classifier);
         const nodeMetrics = counts.node(path);
@@ -109,7 +116,8 @@ export class DeployedModel implements Deployment {
             models.length === 1
               ? `model '${name}'`
               : `model '${name}' (its ${basename(node.file)}, ${path} of the plan)`,
-          depth: depths.get(path) ?? 0,
+          depth: placed.get(path)?.depth ?? 0,
+          atOnce: placed.get(path)?.atOnce ?? 1,
           budgetMs,
           maxBatch: parts.limits.maxBatch,
           room,
@@ -128,7 +136,13 @@ export class DeployedModel implements Deployment {
         });
         queues.push(queue);
         return queue;
+      };
+      const predictor = await buildPredictor(plan, openQueue, {
+        ...(parts.straggler && { straggler: parts.straggler }),
       });
+      for (const { kind, children } of walk(predictor)) {
+        if (kind === 'parallel') for (const { path } of children) counts.part(path);
+      }
       return new DeployedModel(name, version, plan, predictor, queues, classifiers, statistics, counts, room, parts);
     } catch (error) {
       for (const queue of queues) queue.close();
@@ -144,15 +158,29 @@ export class DeployedModel implements Deployment {
    * @throws SkeinError as DecodeQueue.decode does, and 'queue-full'
    */
   async decode(files: readonly Uint8Array[], context: PredictContext): Promise<Float32Array> {
-    const room = this.#room;
-    const refusal = room.refusal(files.length);
-    if (refusal !== undefined) throw refusal;
-    room.rows += files.length;
+    this.#letIn(files.length);
+    this.#room.add(files.length);
     try {
       return await this.#images.decode(files, this.plan.input, context);
     } finally {
-      room.rows -= files.length;
+      this.#room.add(-files.length);
     }
+  }
+
+  /** Class scores of a request's rows. @throws SkeinError as Predictor.predict does, and 'queue-full' or 'too-large' */
+  async predict(batch: ImageBatch, context: PredictContext): Promise<Scores> {
+    this.#letIn(batch.count);
+    const scores = await this.predictor.predict(batch, context);
+    for (const path of scores.late ?? []) this.counts.late(path);
+    return scores;
+  }
+
+  /** The door: what is let in here is refused before no model of the plan. */
+  #letIn(rows: number): void {
+    if (this.#room.refusal(rows) === undefined) return;
+    for (const queue of this.#queues) queue.sweep();
+    const refusal = this.#room.refusal(rows);
+    if (refusal !== undefined) throw refusal;
   }
 
   get inFlight(): number {

@@ -106,6 +106,10 @@ export class ServerMetrics {
     this.#counter('skein_request_failures_total', 'Requests that failed, by reason.', ['reason'], ({ counts }) =>
       ERROR_CODES.map((reason) => [{ reason }, counts.failures[reason]]),
     );
+    const late = 'Answers that were given without a part of the plan, as it was late.';
+    this.#counter('skein_late_parts_total', late, ['node'], ({ counts }) =>
+      [...counts.lateParts].map(([node, count]) => [{ node }, count]),
+    );
   }
 
   #histograms(): void {

@@ -14,6 +14,8 @@ export class ModelCounts {
   readonly decodeSeconds = new BucketCounts(SECONDS);
   /** Of the `model` nodes of the plan, by their path. */
   readonly nodes = new Map<string, NodeCounts>();
+  /** Answers that were given without a part of a `parallel` node, by its path. */
+  readonly lateParts = new Map<string, number>();
 
   succeeded(rows: number, seconds: number): void {
     this.requests++;
@@ -28,6 +30,16 @@ export class ModelCounts {
 
   decoded(seconds: number): void {
     this.decodeSeconds.observe(seconds);
+  }
+
+  /** There is such a part: its count begins at 0. */
+  part(path: string): void {
+    if (!this.lateParts.has(path)) this.lateParts.set(path, 0);
+  }
+
+  /** An answer was given without this part. */
+  late(path: string): void {
+    this.lateParts.set(path, (this.lateParts.get(path) ?? 0) + 1);
   }
 
   node(path: string): NodeCounts {

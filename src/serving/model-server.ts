@@ -10,6 +10,7 @@ import { DEFAULT_PRIORITY, PRIORITY_LEVELS } from './batch-queue.ts';
 import type { DeployedModel } from './deployed-model.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type {
+  AnswerParameters,
   Classification,
   ClassifyRequest,
   DataPlane,
@@ -159,9 +160,10 @@ export class ModelServer implements DataPlane {
       const prepared = rows.kind === 'tensor' ? rows.data : await deployment.decode(rows.files, context);
       deployment.statistics.prepared(clock.now() - receivedAt);
       if (rows.kind === 'files') deployment.counts.decoded((clock.now() - receivedAt) / 1000);
-      const scores = await deployment.predictor.predict({ count: rows.count, data: prepared }, context);
-      // Where it failed, a batch may still read the rows.
-      if (rows.kind === 'tensor' && rows.taken) buffers.give(prepared.buffer as ArrayBuffer);
+      const scores = await deployment.predict({ count: rows.count, data: prepared }, context);
+      // Where it failed, or a part is late, a batch may still read the rows.
+      if (rows.kind === 'tensor' && rows.taken && scores.late === undefined)
+        buffers.give(prepared.buffer as ArrayBuffer);
       const answeredAt = clock.now();
       const wanted = request.outputs?.length ? request.outputs : [{ name: outputName }];
       const outputs = wanted.map((output) => outputOf(output, scores, deployment));
@@ -170,6 +172,7 @@ export class ModelServer implements DataPlane {
         model: deployment.name,
         version: deployment.version,
         ...(request.id === undefined ? {} : { id: request.id }),
+        ...parametersOf(scores),
         outputs,
       };
       return { rows: rows.count, value };
@@ -185,7 +188,7 @@ export class ModelServer implements DataPlane {
       const data = await deployment.decode([request.image], context);
       deployment.statistics.prepared(clock.now() - receivedAt);
       deployment.counts.decoded((clock.now() - receivedAt) / 1000);
-      const scores = await deployment.predictor.predict({ count: 1, data }, context);
+      const scores = await deployment.predict({ count: 1, data }, context);
       const { labels } = deployment.plan;
       const probabilities = probabilitiesOf(scores.data, 0, labels.length, deployment.predictor.scale);
       const best = argmax(probabilities);
@@ -196,6 +199,7 @@ export class ModelServer implements DataPlane {
         class: best,
         probability: probabilities[best] as number,
         probabilities: [...probabilities],
+        ...parametersOf(scores),
       };
       return { rows: 1, value };
     });
@@ -231,6 +235,11 @@ export class ModelServer implements DataPlane {
       ...(signal === undefined ? {} : { signal }),
     };
   }
+}
+
+/** What an answer says of itself, if there is anything to say. */
+function parametersOf({ late }: Scores): { readonly parameters?: AnswerParameters } {
+  return late === undefined ? {} : { parameters: { skein_late_parts: late.join() } };
 }
 
 function outputOf(output: RequestedOutput, scores: Scores, deployment: DeployedModel): InferOutput {

@@ -47,10 +47,17 @@ export interface InferOutput {
   readonly data: Float32Array | readonly string[];
 }
 
+/** What an answer says of itself beside its scores. */
+export interface AnswerParameters {
+  /** The places of the parts in the plan that it was given without, as they were late, with commas between. */
+  readonly skein_late_parts: string;
+}
+
 export interface InferResponse {
   readonly model: string;
   readonly version: string;
   readonly id?: string;
+  readonly parameters?: AnswerParameters;
   readonly outputs: readonly InferOutput[];
 }
 
@@ -75,6 +82,7 @@ export interface Classification {
   readonly probability: number;
   /** Of every class, in the order of the labels. */
   readonly probabilities: readonly number[];
+  readonly parameters?: AnswerParameters;
 }
 
 export interface ServerMetadata {

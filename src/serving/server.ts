@@ -3,7 +3,7 @@
  * requests only moves them about; models and decoders have threads of their own.
  */
 import { type Logger, pino } from 'pino';
-import { type Clock, SkeinError, skeinVersion, systemClock } from '../base/index.ts';
+import { type Clock, SkeinError, skeinVersion, systemClock, systemTimer, type Timer } from '../base/index.ts';
 import { DecodePool } from '../data/index.ts';
 import type { Plan, SourceOverrides } from '../plan/index.ts';
 import { Engine, usableCores } from '../runtime/index.ts';
@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly maxBatch?: number;
   /** Rows that may wait before one model; 1024 unless told. */
   readonly queueRows?: number;
+  /** Answers without the parts of a `parallel` node that take longer than so many milliseconds; waits for all unless told. */
+  readonly stragglerMs?: number;
   readonly versions?: 'latest' | 'all';
   /** Looks for new and changed models every so many seconds. */
   readonly pollSeconds?: number;
@@ -57,6 +59,8 @@ export interface ServerOptions {
   readonly token?: string;
   readonly bodyLimitBytes?: number;
   readonly clock?: Clock;
+  /** What measures `stragglerMs`. */
+  readonly timer?: Timer;
 }
 
 export interface RunningServer {
@@ -84,7 +88,7 @@ const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
  * @throws SkeinError if nothing there can be loaded, or a port is taken
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', bodyLimitBytes = DEFAULT_BODY_BYTES } = options;
+  const { host = '127.0.0.1', bodyLimitBytes = DEFAULT_BODY_BYTES, stragglerMs, timer = systemTimer } = options;
   const logger = options.logger ?? pino({ level: 'warn' }, pino.destination(2));
   const opener = options.openPlan ?? planOpener(logger, options.overrides);
   const openPlan = (file: string): Promise<Plan> => {
@@ -127,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clock,
         limits,
         metrics,
+        ...(stragglerMs === undefined ? {} : { straggler: { afterMs: stragglerMs, timer } }),
       }),
   });
   const stopThreads = async () => {

@@ -83,6 +83,7 @@ describe('encodeInferWire()', () => {
     model: 'größe',
     version: '12',
     id: 'x'.repeat(300),
+    parameters: { skein_late_parts: 'root.parallel.0,'.repeat(20) },
     outputs: [
       {
         name: 'scores',
@@ -98,6 +99,11 @@ describe('encodeInferWire()', () => {
     modelName: 'größe',
     modelVersion: '12',
     id: 'x'.repeat(300),
+    parameters: {
+      skein_late_parts: {
+        parameterChoice: { case: 'stringParam' as const, value: 'root.parallel.0,'.repeat(20) },
+      },
+    },
     outputs: [
       { name: 'scores', datatype: 'FP32', shape: [2n, 1000n] },
       { name: 'labels', datatype: 'BYTES', shape: [1n] },

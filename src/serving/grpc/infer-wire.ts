@@ -185,20 +185,37 @@ function outputBytes({ name, datatype, shape }: InferOutput): number {
   return textBytes(name) + textBytes(datatype) + (sizes === 0 ? 0 : fieldBytes(sizes));
 }
 
+/** The field of InferParameter that holds a string. */
+const STRING_PARAM = 3;
+
+/** Of an entry of the map of parameters. */
+function parameterBytes([name, value]: readonly [string, string]): number {
+  return textBytes(name) + fieldBytes(textBytes(value));
+}
+
 /**
  * The answer as the bytes of a ModelInferResponse, its tensors in `raw_output_contents`, as Triton's are.
  * @param prefix bytes left free before the message
  */
 export function encodeInferWire(response: InferResponse, prefix = 0): Buffer {
-  const { model, version, id = '', outputs } = response;
+  const { model, version, id = '', parameters, outputs } = response;
+  const said = parameters === undefined ? [] : Object.entries(parameters);
   const tensors = outputs.map(({ data }) => bytesOf(data));
   let size = prefix + textBytes(model) + textBytes(version) + textBytes(id);
+  for (const parameter of said) size += fieldBytes(parameterBytes(parameter));
   for (const output of outputs) size += fieldBytes(outputBytes(output));
   for (const tensor of tensors) size += fieldBytes(tensor.byteLength);
   const writer = new Writer(Buffer.allocUnsafe(size), prefix);
   writer.text(1, model, Buffer.byteLength(model));
   writer.text(2, version, Buffer.byteLength(version));
   writer.text(3, id, Buffer.byteLength(id));
+  for (const parameter of said) {
+    const [name, value] = parameter;
+    writer.begin(4, parameterBytes(parameter));
+    writer.text(1, name, Buffer.byteLength(name));
+    writer.begin(2, textBytes(value));
+    writer.text(STRING_PARAM, value, Buffer.byteLength(value));
+  }
   for (const output of outputs) {
     const { name, datatype, shape } = output;
     writer.begin(5, outputBytes(output));

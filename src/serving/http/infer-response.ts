@@ -19,6 +19,7 @@ export function encodeInferResponse(response: InferResponse, form: OutputForm): 
   const { outputs } = response;
   let json = `{"model_name":${quoted(response.model)},"model_version":${quoted(response.version)}`;
   if (response.id !== undefined && response.id !== '') json += `,"id":${quoted(response.id)}`;
+  if (response.parameters !== undefined) json += `,"parameters":${JSON.stringify(response.parameters)}`;
   json += ',"outputs":[';
   const binary: Uint8Array[] = [];
   let binaryBytes = 0;
