@@ -7,6 +7,7 @@ export function fakeModel(gain: number, scale: ScoreScale = 'logits'): ModelRunn
     classes: 3,
     scale,
     inputSize: 3,
+    expectedMs: (count) => count * gain,
     run: async (count, fill) => {
       const scores = new Float32Array(count * 3);
       fill(scores);

@@ -5,6 +5,8 @@ import { answerJobs } from './worker-thread.ts';
 
 export type TestJob =
   | { readonly kind: 'square'; readonly value: number; readonly delayMs?: number }
+  /** Answered once the gate is not 0. */
+  | { readonly kind: 'wait'; readonly gate: SharedArrayBuffer }
   | { readonly kind: 'sum'; readonly data: Float32Array }
   | { readonly kind: 'remember'; readonly value: number }
   | { readonly kind: 'recall' }
@@ -23,6 +25,9 @@ answerJobs<TestJob, number>(async (job) => {
     case 'square':
       if (job.delayMs !== undefined) await new Promise((done) => setTimeout(done, job.delayMs));
       return { result: job.value ** 2 };
+    case 'wait':
+      Atomics.wait(new Int32Array(job.gate), 0, 0);
+      return { result: 0 };
     case 'sum':
       return { result: job.data.reduce((sum, x) => sum + x, 0) };
     case 'remember':

@@ -79,6 +79,21 @@ it('gives a busy thread as many jobs ahead as it should, and tells when it turns
   }
 });
 
+it('gives a job ahead to the thread that should be free first, and keeps it where that one has enough', async () => {
+  start(2, undefined, 1);
+  const gate = new SharedArrayBuffer(4);
+  const long = pool.run(() => ({ message: { kind: 'wait', gate } }), undefined, 60_000);
+  const jobs = [1, 2, 3, 4].map((value) =>
+    pool.run(() => ({ message: { kind: 'square', value, delayMs: 1 } }), undefined, 10),
+  );
+  // The long one has room, but would come to a job much later.
+  expect([pool.idle, pool.spare, pool.queued]).toEqual([0, 0, 2]);
+  expect(await Promise.all(jobs)).toEqual([1, 4, 9, 16]);
+  Atomics.store(new Int32Array(gate), 0, 1);
+  Atomics.notify(new Int32Array(gate), 0);
+  expect(await long).toBe(0);
+});
+
 it('does not blame the death of a thread on the jobs that it was given ahead', async () => {
   const deaths = start(1, undefined, 2);
   const deadly = pool.run(() => ({ message: { kind: 'die' } }));
@@ -124,9 +139,9 @@ it('threads killed one after another lose no job of 200 under way', async () => 
   const jobs = Array.from({ length: 200 }, (_, value) =>
     pool.run(() => ({ message: { kind: 'square', value, delayMs: 1 } })),
   );
-  // One after another, with time for the first one's job to be answered elsewhere: a job that dies twice fails.
+  // One after another, when the job of the first has been answered elsewhere: a job that dies twice fails.
   await pool.kill(0);
-  await jobs[100];
+  await Promise.all(jobs.slice(0, 101));
   await pool.kill(1);
   expect(await Promise.all(jobs)).toEqual(Array.from({ length: 200 }, (_, value) => value * value));
 });

@@ -1,6 +1,6 @@
 /**
- * A fixed number of worker threads that answer jobs: one at a time each, first come first served. With `ahead` a busy
- * thread is given its next jobs already, so that it need not wait for this one between two. A thread that dies is
+ * A fixed number of worker threads that answer jobs: one at a time each, first come first served. With `ahead` the
+ * busy thread that should be free first is given its next jobs already, so that it need not wait for this one between two. A thread that dies is
  * replaced; the job that it was at is tried once more elsewhere and then fails with 'unavailable', so nothing hangs.
  *
  * What a thread must hold between jobs (a session, say) is *installed*: sent to every thread, and sent again to each
@@ -48,6 +48,7 @@ interface Pending<Message, Result> {
   readonly id: number;
   readonly makeJob: () => Job<Message>;
   readonly onStart?: (() => void) | undefined;
+  readonly expectedMs: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: SkeinError) => void;
   deaths: number;
@@ -58,6 +59,8 @@ interface Slot<Message, Result> {
   state: 'starting' | 'idle' | 'busy' | 'dead';
   /** What it was sent and has not answered, in that order: it is at the first. */
   readonly held: Map<number, Pending<Message, Result>>;
+  /** When it turned to the first of these. */
+  startedAt: number;
   /** Threads of this slot that died, one after another, before they answered a job. */
   deathsInARow: number;
 }
@@ -98,6 +101,7 @@ export class WorkerPool<Message, Result> {
         worker: this.#spawn(),
         state: 'idle',
         held: new Map(),
+        startedAt: 0,
         deathsInARow: 0,
       };
       this.#slots.push(slot);
@@ -114,6 +118,8 @@ export class WorkerPool<Message, Result> {
 
   /** Jobs that busy threads would take now. */
   get spare(): number {
+    const next = this.#freest();
+    if (next?.state !== 'busy' || !this.#takesMore(next)) return 0;
     let count = 0;
     for (const slot of this.#slots) if (slot.state === 'busy') count += Math.max(0, this.#capacity - slot.held.size);
     return count;
@@ -134,17 +140,16 @@ export class WorkerPool<Message, Result> {
    * Runs one job on the first idle thread, or behind the one that a busy thread is at. `makeJob` is called when a thread
    * takes it, and again if that thread dies, since what was transferred to it is lost.
    * @param onStart called when the thread has nothing before this job any more
+   * @param expectedMs what it should take, to know which busy thread is free first; 0 where that is not known
    */
-  run(makeJob: () => Job<Message>, onStart?: () => void): Promise<Result> {
+  run(makeJob: () => Job<Message>, onStart?: () => void, expectedMs = 0): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(this.#closedError());
         return;
       }
-      const pending = { id: this.#nextId++, makeJob, onStart, resolve, reject, deaths: 0 };
-      const slot = this.#queue.length === 0 ? this.#freest() : undefined;
-      if (slot === undefined) this.#queue.push(pending);
-      else this.#assign(slot, pending);
+      this.#queue.push({ id: this.#nextId++, makeJob, onStart, expectedMs, resolve, reject, deaths: 0 });
+      this.#feed();
     });
   }
 
@@ -226,8 +231,8 @@ export class WorkerPool<Message, Result> {
     if (slot.state === 'busy') slot.deathsInARow = 0;
     if (slot.state === 'busy') {
       if (slot.held.size === 0) slot.state = 'idle';
-      else first(slot.held)?.onStart?.();
-      this.#feed(slot);
+      else this.#begin(slot);
+      this.#feed();
     }
     if ('error' in answer) pending.reject(new SkeinError(answer.error.code, answer.error.message));
     else pending.resolve(answer.result);
@@ -238,20 +243,51 @@ export class WorkerPool<Message, Result> {
     return slot.state === 'idle' || (slot.state === 'busy' && slot.held.size < this.#capacity);
   }
 
+  /** The thread that should be done first with what it holds; an idle one, where there is one. */
   #freest(): Slot<Message, Result> | undefined {
+    const now = performance.now();
     let best: Slot<Message, Result> | undefined;
+    let bestMs = 0;
     for (const slot of this.#slots) {
-      if (this.#takesMore(slot) && (best === undefined || slot.held.size < best.held.size)) best = slot;
+      if (slot.state === 'idle') return slot;
+      if (slot.state !== 'busy') continue;
+      const leftMs = this.#leftMs(slot, now);
+      if (best === undefined || leftMs < bestMs || (leftMs === bestMs && slot.held.size < best.held.size)) {
+        best = slot;
+        bestMs = leftMs;
+      }
     }
     return best;
   }
 
-  #feed(slot: Slot<Message, Result>): void {
-    while (this.#takesMore(slot)) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      this.#assign(slot, next);
+  #leftMs({ held, startedAt }: Slot<Message, Result>, now: number): number {
+    let leftMs = startedAt - now;
+    let isFirst = true;
+    for (const { expectedMs } of held.values()) {
+      leftMs += expectedMs;
+      // What should be done already is hardly to take longer than what has not begun.
+      if (isFirst) leftMs = Math.max(0, leftMs);
+      isFirst = false;
     }
+    return leftMs;
+  }
+
+  /**
+   * Hands out what waits, each job to the thread that should be free first. A busy one is given no job ahead that another
+   * would come to sooner: such a job waits here.
+   */
+  #feed(): void {
+    while (this.#queue.length > 0) {
+      const slot = this.#freest();
+      if (slot === undefined || !this.#takesMore(slot)) return;
+      this.#assign(slot, this.#queue.shift() as Pending<Message, Result>);
+    }
+  }
+
+  /** The thread turns to the first job that it holds. */
+  #begin(slot: Slot<Message, Result>): void {
+    slot.startedAt = performance.now();
+    first(slot.held)?.onStart?.();
   }
 
   #assign(slot: Slot<Message, Result>, pending: Pending<Message, Result>): void {
@@ -264,7 +300,7 @@ export class WorkerPool<Message, Result> {
     }
     if (slot.state === 'idle') slot.state = 'busy';
     slot.held.set(pending.id, pending);
-    if (slot.held.size === 1) pending.onStart?.();
+    if (slot.held.size === 1) this.#begin(slot);
     const envelope: ToThread<Message> = { id: pending.id, message: job.message };
     try {
       slot.worker.postMessage(envelope, job.transfer ?? []);
@@ -296,7 +332,7 @@ export class WorkerPool<Message, Result> {
   /** A job for this very thread, sent at once even if it is busy: threads answer in the order of arrival. */
   #direct(slot: Slot<Message, Result>, makeJob: () => Job<Message>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#assign(slot, { id: this.#nextId++, makeJob, resolve, reject, deaths: OF_THIS_THREAD });
+      this.#assign(slot, { id: this.#nextId++, makeJob, expectedMs: 0, resolve, reject, deaths: OF_THIS_THREAD });
     });
   }
 
@@ -329,7 +365,7 @@ export class WorkerPool<Message, Result> {
     }
     const restart = setTimeout(() => void this.#start(slot), pause);
     restart.unref();
-    for (const other of this.#slots) this.#feed(other);
+    this.#feed();
   }
 
   async #start(slot: Slot<Message, Result>): Promise<void> {
@@ -349,7 +385,7 @@ export class WorkerPool<Message, Result> {
     }
     if (slot.worker !== worker || slot.state !== 'starting') return;
     slot.state = 'idle';
-    this.#feed(slot);
+    this.#feed();
     if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
   }
 }

@@ -120,6 +120,11 @@ export class Classifier {
     return { scores, computeMs };
   }
 
+  /** Milliseconds that so many images should take, after those that there were; 0 before the first. */
+  expectedMs(count: number): number {
+    return this.#model.expectedMs(count);
+  }
+
   /** Frees the sessions, once what was already asked of them is answered. */
   async unload(): Promise<void> {
     await this.#model.unload();
@@ -131,13 +136,17 @@ export class Classifier {
     fill: (target: Float32Array) => void,
     onStart: (() => void) | undefined,
   ): Promise<ClassifierScores> {
-    const { outputs, computeMs } = await this.#model.run((buffers) => {
-      const data = buffers.float32(batch * this.inputSize);
-      fill(count === batch ? data : data.subarray(0, count * this.inputSize));
-      // Buffers come as their last user left them.
-      if (count < batch) data.fill(0, count * this.inputSize);
-      return { [this.inputName]: { dtype: 'float32', dims: [batch, ...this.inputShape], data } };
-    }, onStart);
+    const { outputs, computeMs } = await this.#model.run(
+      (buffers) => {
+        const data = buffers.float32(batch * this.inputSize);
+        fill(count === batch ? data : data.subarray(0, count * this.inputSize));
+        // Buffers come as their last user left them.
+        if (count < batch) data.fill(0, count * this.inputSize);
+        return { [this.inputName]: { dtype: 'float32', dims: [batch, ...this.inputShape], data } };
+      },
+      onStart,
+      batch,
+    );
     const output = outputs[this.outputName];
     if (output === undefined || output.dims.length !== 2 || output.dims[0] !== batch) {
       throw new SkeinError(

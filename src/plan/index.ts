@@ -25,6 +25,7 @@ export {
   type Plan,
   type PlanInput,
   type PlanNode,
+  type Siblings,
 } from './plan.ts';
 export { PLAN_FILE, readPlan, sha256Of, writePlan } from './plan-file.ts';
 export {

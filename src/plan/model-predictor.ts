@@ -2,14 +2,14 @@
  * A `model` node that runs at once, without a queue: for evaluation and calibration. Big batches are cut into chunks
  * that run on all worker threads at the same time.
  */
-import { RunningCost, SkeinError } from '../base/index.ts';
+import { SkeinError } from '../base/index.ts';
 import type { Classifier } from './classifier.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from './predictor.ts';
 
 /** Batches beyond this gain nothing on CPU, and fall out of its caches. */
 const DEFAULT_MAX_BATCH = 32;
 
-export type ModelRunner = Pick<Classifier, 'classes' | 'scale' | 'inputSize' | 'run'>;
+export type ModelRunner = Pick<Classifier, 'classes' | 'scale' | 'inputSize' | 'expectedMs' | 'run'>;
 
 export interface ModelPredictorOptions {
   /** Rows of one run at most. */
@@ -27,7 +27,6 @@ export class ModelPredictor implements Predictor {
   readonly #model: ModelRunner;
   readonly #maxBatch: number;
   readonly #onRun: ((rows: number, computeMs: number) => void) | undefined;
-  readonly #cost = new RunningCost();
   #rows = 0;
 
   constructor(path: string, model: ModelRunner, options: ModelPredictorOptions = {}) {
@@ -44,7 +43,7 @@ export class ModelPredictor implements Predictor {
   }
 
   expectedMs(rows: number): number {
-    return this.#cost.expectedMs(rows);
+    return this.#model.expectedMs(rows);
   }
 
   async predict(batch: ImageBatch, context: PredictContext = {}): Promise<Scores> {
@@ -76,7 +75,6 @@ export class ModelPredictor implements Predictor {
     const images = batch.data.subarray(first * size, (first + count) * size);
     const { scores, computeMs } = await this.#model.run(count, (target) => target.set(images));
     into.set(scores, first * this.classes);
-    this.#cost.observe(count, computeMs);
     this.#onRun?.(count, computeMs);
   }
 }

@@ -37,10 +37,14 @@ describe('modelsOf()', () => {
     ]);
   });
 
-  it('says how many models are asked at once, which those of a part share', () => {
-    const atOnce = (node: PlanNode) => [...modelsOf(node)].map((model) => model.atOnce);
-    expect(atOnce(cascade(leaf('a'), parallel(leaf('b'), leaf('c'), leaf('d'))))).toEqual([1, 3, 3, 3]);
-    expect(atOnce(parallel(cascade(leaf('a'), leaf('b')), leaf('c')))).toEqual([2, 2, 2]);
+  it('says which models are asked at once, all that are in one part as one', () => {
+    const beside = (node: PlanNode) => [...modelsOf(node)].map((model) => model.beside);
+    const behind = beside(cascade(leaf('a'), parallel(leaf('b'), leaf('c'), leaf('d'))));
+    expect(behind).toEqual([undefined, { count: 3 }, { count: 3 }, { count: 3 }]);
+    expect(new Set(behind).size).toBe(2);
+    expect(beside(parallel(cascade(leaf('a'), leaf('b')), leaf('c')))).toEqual(new Array(3).fill({ count: 2 }));
+    const [first, , third] = beside(cascade(parallel(leaf('a'), leaf('b')), parallel(leaf('c'), leaf('d'))));
+    expect(first).not.toBe(third);
   });
 });
 

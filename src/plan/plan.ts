@@ -175,25 +175,36 @@ export interface PlacedModel {
   readonly path: string;
   /** How many models may have been asked, one after another, before this one; 0 for what a request goes to first. */
   readonly depth: number;
-  /** How many models are asked for the same images at once, this one included; those of one place count as one. */
-  readonly atOnce: number;
+  /** The node whose children are asked at once, where this model is in one of them: one object for all that are. */
+  readonly beside?: Siblings;
+}
+
+export interface Siblings {
+  /** How many are asked at once. */
+  readonly count: number;
 }
 
 /** The models of a node with their places in the plan, in the order of the plan. */
-export function* modelsOf(node: PlanNode, path = 'root', depth = 0, atOnce = 1): Generator<PlacedModel> {
+export function* modelsOf(
+  node: PlanNode,
+  path = 'root',
+  depth = 0,
+  beside: Siblings | undefined = undefined,
+): Generator<PlacedModel> {
   if (node.kind === 'model') {
-    yield { node, path, depth, atOnce };
+    yield { node, path, depth, ...(beside && { beside }) };
     return;
   }
   const children = childrenOf<CompositeKind, PlanNode>(node.kind, node, path);
-  const together = SHAPES[node.kind].atOnce;
+  const { atOnce } = SHAPES[node.kind];
+  const siblings = atOnce ? { count: children.length * (beside?.count ?? 1) } : beside;
   let before = depth;
   for (const each of children) {
     let deepest = before;
-    for (const model of modelsOf(each.child, each.path, before, together ? atOnce * children.length : atOnce)) {
+    for (const model of modelsOf(each.child, each.path, before, siblings)) {
       deepest = Math.max(deepest, model.depth);
       yield model;
     }
-    if (!together) before = deepest + 1;
+    if (!atOnce) before = deepest + 1;
   }
 }

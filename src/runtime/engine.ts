@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BufferPool, SkeinError, WorkerPool } from '../base/index.ts';
+import { BufferPool, RunningCost, SkeinError, WorkerPool } from '../base/index.ts';
 import { isSkz } from '../onnx/index.ts';
 import { checkFeeds } from './check-feeds.ts';
 import { usableCores } from './cores.ts';
@@ -40,10 +40,13 @@ export interface LoadedModel {
    * Runs the model once. `makeFeeds` is called when a thread is free (again if that thread dies); the buffers of what it
    * returns move to the thread and come back into the engine's pool: take them from the pool it is given.
    * @param onStart called when the thread is done with what it was given before
+   * @param rows what runs are long by, to know beforehand how long this one takes
    * @throws SkeinError 'invalid-argument' for feeds that do not fit the model's inputs, 'internal' if one of its nodes
    * fails, 'unavailable' if the thread died twice
    */
-  run(makeFeeds: (buffers: BufferPool) => NamedTensors, onStart?: () => void): Promise<RunResult>;
+  run(makeFeeds: (buffers: BufferPool) => NamedTensors, onStart?: () => void, rows?: number): Promise<RunResult>;
+  /** Milliseconds that a run of so many rows should take, after those that there were; 0 before the first. */
+  expectedMs(rows: number): number;
   /** Frees the sessions, once what was already asked of them is answered. */
   unload(): Promise<void>;
 }
@@ -178,13 +181,16 @@ export class Engine {
     if (first?.kind !== 'loaded')
       throw new SkeinError('internal', 'A worker thread answered a load with something else');
     const running = new Set<Promise<unknown>>();
+    const cost = new RunningCost();
     let unloaded = false;
     return {
       inputs: first.inputs,
       outputs: first.outputs,
-      run: async (makeFeeds, onStart) => {
+      expectedMs: (rows) => cost.expectedMs(rows),
+      run: async (makeFeeds, onStart, rows = 1) => {
         if (unloaded) throw new SkeinError('unavailable', 'The model has been unloaded');
-        const run = this.#run(session, first.inputs, makeFeeds, onStart);
+        const run = this.#run(session, first.inputs, makeFeeds, onStart, cost.expectedMs(rows));
+        run.then(({ computeMs }) => cost.observe(rows, computeMs)).catch(() => {});
         const settled = run.catch(() => {}).finally(() => running.delete(settled));
         running.add(settled);
         return run;
@@ -202,16 +208,21 @@ export class Engine {
     inputs: readonly TensorInfo[],
     makeFeeds: (buffers: BufferPool) => NamedTensors,
     onStart: (() => void) | undefined,
+    expectedMs: number,
   ): Promise<RunResult> {
-    const result = await this.#pool.run(() => {
-      const feeds = makeFeeds(this.buffers);
-      checkFeeds(feeds, inputs);
-      const transfer = new Set<ArrayBuffer>();
-      for (const { data } of Object.values(feeds)) {
-        if (!Array.isArray(data)) transfer.add((data as NumericData).buffer as ArrayBuffer);
-      }
-      return { message: { kind: 'run', session, feeds }, transfer: [...transfer] };
-    }, onStart);
+    const result = await this.#pool.run(
+      () => {
+        const feeds = makeFeeds(this.buffers);
+        checkFeeds(feeds, inputs);
+        const transfer = new Set<ArrayBuffer>();
+        for (const { data } of Object.values(feeds)) {
+          if (!Array.isArray(data)) transfer.add((data as NumericData).buffer as ArrayBuffer);
+        }
+        return { message: { kind: 'run', session, feeds }, transfer: [...transfer] };
+      },
+      onStart,
+      expectedMs,
+    );
     if (result.kind !== 'ran') throw new SkeinError('internal', 'A worker thread answered a run with something else');
     for (const buffer of result.buffers) this.buffers.give(buffer);
     return { outputs: result.outputs, computeMs: result.computeMs };

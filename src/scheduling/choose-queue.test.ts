@@ -8,6 +8,8 @@ const queue = (change: Partial<WaitingQueue>): WaitingQueue => ({
   waitedMs: 0,
   budgetMs: 20,
   depth: 0,
+  siblings: undefined,
+  nextBatchMs: 0,
   ...change,
 });
 
@@ -35,4 +37,18 @@ it('serves the higher priority first', () => {
   const full = queue({ waitingRows: 30, waitedMs: 100 });
   const urgent = queue({ headPriority: 1 });
   expect(chooseQueue([full, urgent])).toBe(urgent);
+});
+
+it('serves parts of the same rows longest batch first, as pressing as the one that presses most', () => {
+  const siblings = {};
+  const short = queue({ siblings, nextBatchMs: 2, waitingRows: 8 });
+  const long = queue({ siblings, nextBatchMs: 5, waitingRows: 1 });
+  const middle = queue({ siblings, nextBatchMs: 3, waitingRows: 1 });
+  expect(chooseQueue([short, long, middle])).toBe(long);
+  expect(chooseQueue([short, middle])).toBe(middle);
+  const other = queue({ waitingRows: 7 });
+  expect(chooseQueue([other, short, long])).toBe(long);
+  expect(chooseQueue([other, middle, long])).toBe(other);
+  const urgent = queue({ siblings, headPriority: 1 });
+  expect(chooseQueue([long, urgent])).toBe(urgent);
 });

@@ -2,7 +2,9 @@
  * Which of several models a free worker serves next. A queue presses more the fuller its next batch and the longer its
  * first row has waited: a cascade's big model, to which few rows come at a time, so collects a batch that pays while the
  * small model has work, and yet nothing waits beyond its budget. Of two that press alike the deeper in the plan goes
- * first, since its rows have waited once before. A worker is never idle while any queue has a row.
+ * first, since its rows have waited once before. Parts that are asked the same rows at once press together, and of them the
+ * longest batch goes first: list scheduling in that order is done within 4/3 of the least time (Graham 1969). A worker is
+ * never idle while any queue has a row.
  */
 export interface WaitingQueue {
   /** Rows that wait. */
@@ -17,15 +19,27 @@ export interface WaitingQueue {
   readonly budgetMs: number;
   /** 0 for what requests go to first, more for what is asked afterwards. */
   readonly depth: number;
+  /** The same object for queues that get the same rows at once; undefined for one that gets its own. */
+  readonly siblings: object | undefined;
+  /** Milliseconds that its next batch should take; 0 while that is not known. */
+  readonly nextBatchMs: number;
 }
 
 /** The queue to serve, or undefined where none has a row. */
 export function chooseQueue<Q extends WaitingQueue>(queues: Iterable<Q>): Q | undefined {
-  let best: Q | undefined;
-  let bestPressure = 0;
+  const waiting: Q[] = [];
+  let together: Map<object, number> | undefined;
   for (const queue of queues) {
     if (queue.waitingRows === 0) continue;
-    const pressure = Math.max(Math.min(queue.waitingRows / queue.batchSize, 1), queue.waitedMs / queue.budgetMs);
+    waiting.push(queue);
+    if (queue.siblings === undefined) continue;
+    together ??= new Map();
+    together.set(queue.siblings, Math.max(together.get(queue.siblings) ?? 0, pressureOf(queue)));
+  }
+  let best: Q | undefined;
+  let bestPressure = 0;
+  for (const queue of waiting) {
+    const pressure = (queue.siblings && together?.get(queue.siblings)) ?? pressureOf(queue);
     if (best === undefined || precedes(queue, pressure, best, bestPressure)) {
       best = queue;
       bestPressure = pressure;
@@ -34,8 +48,13 @@ export function chooseQueue<Q extends WaitingQueue>(queues: Iterable<Q>): Q | un
   return best;
 }
 
+function pressureOf({ waitingRows, batchSize, waitedMs, budgetMs }: WaitingQueue): number {
+  return Math.max(Math.min(waitingRows / batchSize, 1), waitedMs / budgetMs);
+}
+
 function precedes(a: WaitingQueue, pressureOfA: number, b: WaitingQueue, pressureOfB: number): boolean {
   if (a.headPriority !== b.headPriority) return a.headPriority < b.headPriority;
+  if (a.siblings !== undefined && a.siblings === b.siblings) return a.nextBatchMs > b.nextBatchMs;
   if (pressureOfA !== pressureOfB) return pressureOfA > pressureOfB;
   return a.depth > b.depth;
 }

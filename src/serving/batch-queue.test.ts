@@ -196,7 +196,7 @@ it('serves by priority, then deadline', async () => {
 
 it('counts the rows that wait, those that other models wait for too as a part of each, and refuses none', async () => {
   const room = new WaitingRoom(4);
-  start(1, { room, path: 'root.parallel.0', atOnce: 2 });
+  start(1, { room, path: 'root.parallel.0', siblings: { count: 2 } });
   ask(rows(0));
   const waiting = [ask(rows(1, 2, 3, 4)), ask(rows(5, 6, 7, 8)), ask(rows(9, 10, 11, 12))];
   expect(room.rows).toBe(6);
@@ -333,4 +333,33 @@ it('close() refuses what waits and answers what runs', async () => {
   await model.end();
   expect(running.answer?.count).toBe(1);
   expect(waiting.error).toMatchObject({ code: 'unavailable' });
+});
+
+it('serves the parts of one request longest first', async () => {
+  model = new FakeModel(1);
+  const dispatcher = new Dispatcher(model);
+  const siblings = { count: 3 };
+  const [short, long, middle] = [1, 9, 4].map((tookMs, part) => {
+    const options = { path: `root.parallel.${part}`, depth: 0, budgetMs: 50, maxBatch: 8, siblings };
+    const clock = { now: () => model.now };
+    return { tookMs, part: new BatchQueue(model, dispatcher, { ...options, room: new WaitingRoom(9), clock }) };
+  }) as [
+    { tookMs: number; part: BatchQueue },
+    { tookMs: number; part: BatchQueue },
+    { tookMs: number; part: BatchQueue },
+  ];
+  const parts = [short, long, middle];
+  for (const { tookMs, part } of parts) {
+    void part.predict(rows(tookMs));
+    await model.end(tookMs);
+  }
+  expect(parts.map(({ part }) => part.expectedMs(1))).toEqual([1, 9, 4]);
+  void short.part.predict(rows(0));
+  for (const { tookMs, part } of parts) void part.predict(rows(tookMs));
+  const order: number[] = [];
+  while (model.running.length > 0) {
+    order.push(...(model.running[0]?.values ?? []));
+    await model.end(0);
+  }
+  expect(order).toEqual([0, 9, 4, 1]);
 });

@@ -5,6 +5,7 @@
  * over several batches, and a batch holds rows of several requests; each request gets exactly its own rows back.
  */
 import { asSkeinError, type Cancellation, type Clock, SkeinError } from '../base/index.ts';
+import type { Siblings } from '../plan/index.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from '../plan/predictor.ts';
 import { AdaptiveBatchSize, type QueueEntry, RequestQueue, ServiceTime } from '../scheduling/index.ts';
 import type { Dispatcher, DispatchQueue } from './dispatcher.ts';
@@ -50,8 +51,8 @@ export interface BatchQueueOptions {
   readonly maxBatch: number;
   /** Where the rows that wait are counted, together with those before the other models of the plan. */
   readonly room: WaitingRoom;
-  /** Models that are asked the same rows at once, this one included; 1 unless told. */
-  readonly atOnce?: number;
+  /** The models that are asked the same rows at once, this one among them: the same object for each; none unless told. */
+  readonly siblings?: Siblings | undefined;
   readonly clock: Clock;
   readonly observer?: QueueObserver;
 }
@@ -89,6 +90,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
   readonly path: string;
   readonly depth: number;
   readonly budgetMs: number;
+  readonly siblings: Siblings | undefined;
   readonly classes: number;
   readonly scale: ScoreScale;
   rows = 0;
@@ -109,6 +111,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     this.path = options.path;
     this.depth = options.depth;
     this.budgetMs = options.budgetMs;
+    this.siblings = options.siblings;
     this.classes = runner.classes;
     this.scale = runner.scale;
     this.#size = new AdaptiveBatchSize({
@@ -124,6 +127,10 @@ export class BatchQueue implements Predictor, DispatchQueue {
 
   get batchSize(): number {
     return this.#size.size;
+  }
+
+  get nextBatchMs(): number {
+    return this.#time.estimateMs(this.#size.sizeFor(this.#waitingRows));
   }
 
   get headPriority(): number {
@@ -298,7 +305,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
 
   #count(rows: number): void {
     this.#waitingRows += rows;
-    this.#options.room.add(rows / (this.#options.atOnce ?? 1));
+    this.#options.room.add(rows / (this.siblings?.count ?? 1));
   }
 
   /** Why a request that waits need not be answered any more, or undefined. */

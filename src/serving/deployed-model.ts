@@ -117,7 +117,7 @@ export class DeployedModel implements Deployment {
               ? `model '${name}'`
               : `model '${name}' (its ${basename(node.file)}, ${path} of the plan)`,
           depth: placed.get(path)?.depth ?? 0,
-          atOnce: placed.get(path)?.atOnce ?? 1,
+          siblings: placed.get(path)?.beside,
           budgetMs,
           maxBatch: parts.limits.maxBatch,
           room,
