@@ -85,6 +85,10 @@ function describe(servable: Servable, data: Dataset, report: EvaluateReport): st
       ),
     );
   }
+  for (const { path, slowest, criticalPathMs } of report.parallel ?? []) {
+    const share = path === 'root' ? '' : `, of ${path},`;
+    lines.push('', `critical path${share} ${ms(criticalPathMs)}: ${slowest} is the slowest part`);
+  }
   if (servable.preprocessingFrom !== 'plan') lines.push('', originLine(servable));
   return lines.join('\n');
 }

@@ -152,6 +152,46 @@ describe('skein profile', () => {
       "error: Cannot read model 'none.onnx': there is no such file\n",
     );
     await skein('pair', 'small.onnx', 'big.onnx', ...DATA, '-o', 'two', '--max-drop', '0.01');
-    expect(await skein('profile', 'two')).toMatchObject({ code: 2, stderr: expect.stringMatching(/plan of 2 models/) });
+    const { code, stdout } = await skein('profile', 'two', '--runs', '2');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/root\.cascade\.small +small\.onnx +40 +30 .*\nroot\.cascade\.big +big\.onnx .*\ntotal /);
+  });
+
+  it('shows what each part of a parallel plan takes, and which one an image waits for', async () => {
+    const parts = [
+      { classes: [0, 1, 2, 3, 4, 5, 6], ballast: 20 },
+      { classes: [7, 8, 9], ballast: 0 },
+      { classes: [10], ballast: 0 },
+    ];
+    for (const [index, { classes, ballast }] of parts.entries()) {
+      await writeModel(colorModel({ channel: 'red', part: classes, ballast }), join(folder, `part-${index}.onnx`));
+    }
+    const labels = Array.from({ length: 11 }, (_, k) => `class ${k}`);
+    const root = {
+      parallel: {
+        other: 'dropped',
+        parts: parts.map(({ classes }, index) => ({
+          classes: classes.map((k) => labels[k]),
+          node: { model: `part-${index}.onnx` },
+        })),
+      },
+    };
+    const input = { shape: [3, 32, 32], mean: [0, 0, 0], std: [1, 1, 1] };
+    await writeFile(join(folder, 'parts.json'), JSON.stringify({ skein: 1, name: 'parts', input, labels, root }));
+    const { code, stdout } = await skein('profile', 'parts.json', '--runs', '3');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^parts: each model by itself, one image\n/);
+    expect(stdout).toMatch(/root\.parallel\.1 +part-1\.onnx +16 +12 .*\nroot\.parallel\.2 +part-2\.onnx +4 +3 /);
+    expect(stdout).toMatch(
+      /\nroot waits for root\.parallel\.[012], its slowest part: [\d.]+ ms .*\n {2}[\d.]+ ms on 1 worker, .*\n {2}[\d.]+ ms on 2 workers, longest first\n$/,
+    );
+    const { models, parallel } = JSON.parse((await skein('profile', 'parts.json', '--runs', '3', '--json')).stdout);
+    const times: number[] = models.map(({ ms }: { ms: number }) => ms);
+    const most = Math.max(...times);
+    expect(parallel[0]).toMatchObject({ slowest: `root.parallel.${times.indexOf(most)}`, criticalPathMs: most });
+    expect(parallel[0].onWorkers[0].ms).toBeCloseTo(
+      times.reduce((sum, ms) => sum + ms, 0),
+      9,
+    );
   });
 });

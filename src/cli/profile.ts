@@ -1,17 +1,13 @@
-/** `skein profile`: a row a layer of one model: shape, parameters, MACs, milliseconds. */
+/**
+ * `skein profile`: a row a layer of one model, or a row a model of a plan of several: shape, parameters, MACs,
+ * milliseconds.
+ */
+import { basename } from 'node:path';
 import { Command } from 'commander';
-import type { ModelProfile } from '../plan/index.ts';
+import type { ModelProfile, Plan, PlanProfile } from '../plan/index.ts';
 import { formatShape } from '../tensor/index.ts';
-import {
-  definedOnly,
-  type OutputOptions,
-  UsageError,
-  wholeNumber,
-  withAction,
-  withShape,
-  withThreads,
-} from './command.ts';
-import { count, formatTable, percent } from './table.ts';
+import { definedOnly, type OutputOptions, wholeNumber, withAction, withShape, withThreads } from './command.ts';
+import { bytes, count, formatTable, numberOf, percent } from './table.ts';
 
 interface Options extends OutputOptions {
   readonly batch: number;
@@ -22,19 +18,25 @@ interface Options extends OutputOptions {
 
 export function profileCommand(): Command {
   const command = new Command('profile')
-    .description('show a row a layer: shape, parameters, MACs, milliseconds')
-    .argument('<model>', 'an .onnx or .skz file, or a plan of one model')
+    .description('show a row a layer, or a row a model of a plan of several: shape, parameters, MACs, milliseconds')
+    .argument('<model>', 'an .onnx or .skz file, a plan.json, or a folder that holds one')
     .option('--batch <n>', 'images at a time', wholeNumber(1), 1)
     .option('--runs <n>', 'runs to take the mean of', wholeNumber(1), 50);
   return withAction<Options>(withShape(withThreads(command)), async (output, [path = ''], options) => {
-    const { isPlanPath, profileModel } = await import('../plan/index.ts');
+    const { isPlanPath, modelsOf, openServable, profileModel, profilePlan } = await import('../plan/index.ts');
     const { Engine } = await import('../runtime/index.ts');
     const { batch, runs, threads, shape } = options;
-    const model = (await isPlanPath(path)) ? await onlyModel(path, shape) : { file: path, ...definedOnly({ shape }) };
+    const plan = (await isPlanPath(path)) ? (await openServable(path, definedOnly({ shape }))).plan : undefined;
+    const [first, ...others] = plan === undefined ? [] : [...modelsOf(plan.root)];
     const engine = new Engine({ workers: 1, ...definedOnly({ threads }) });
     try {
-      const { file, ...known } = model;
-      const profile = await profileModel(engine, file, { batch, runs, ...known });
+      if (plan !== undefined && others.length > 0) {
+        const profile = await profilePlan(engine, plan, { batch, runs });
+        output.result(profile, () => describePlan(plan, profile));
+        return;
+      }
+      const known = definedOnly({ shape: plan?.input.shape ?? shape });
+      const profile = await profileModel(engine, first?.node.file ?? path, { batch, runs, ...known });
       output.result(profile, () => describe(profile));
     } finally {
       await engine.close();
@@ -42,15 +44,38 @@ export function profileCommand(): Command {
   });
 }
 
-/** The one model of a plan, and the images that it takes. */
-async function onlyModel(path: string, shape?: readonly number[]): Promise<{ file: string; shape: readonly number[] }> {
-  const { modelsOf, openServable } = await import('../plan/index.ts');
-  const { plan } = await openServable(path, definedOnly({ shape }));
-  const [model, ...others] = [...modelsOf(plan.root)];
-  if (model === undefined || others.length > 0) {
-    throw new UsageError(`'${path}' is a plan of ${others.length + 1} models: profile one of its .onnx files`);
-  }
-  return { file: model.node.file, shape: plan.input.shape };
+function describePlan({ name }: Plan, { models, total, parallel, batch }: PlanProfile): string {
+  const right = 'right' as const;
+  const table = formatTable(
+    [
+      { title: 'model' },
+      { title: 'file' },
+      { title: 'parameters', align: right },
+      { title: 'MACs', align: right },
+      { title: 'size', align: right },
+      { title: 'ms', align: right },
+      { title: 'share', align: right },
+    ],
+    [
+      ...models.map((model) => [
+        model.path,
+        basename(model.file),
+        count(model.params),
+        count(model.macs),
+        bytes(model.bytes),
+        model.ms.toFixed(3),
+        percent(model.ms / total.ms),
+      ]),
+      ['total', '', count(total.params), count(total.macs), '', total.ms.toFixed(3), ''],
+    ],
+  );
+  const notes = parallel.flatMap(({ path, slowest, criticalPathMs, onWorkers }) => [
+    '',
+    `${path} waits for ${slowest}, its slowest part: ${criticalPathMs.toFixed(3)} ms where each part has a core`,
+    ...onWorkers.map(({ workers, ms }) => `  ${ms.toFixed(3)} ms on ${numberOf(workers, 'worker')}, longest first`),
+  ]);
+  const images = batch === 1 ? 'one image' : `${batch} images at once, MACs for one`;
+  return [`${name}: each model by itself, ${images}`, '', table, ...notes].join('\n');
 }
 
 function describe({ layers, total, batch }: ModelProfile): string {

@@ -71,6 +71,38 @@ describe('evaluate()', () => {
     expect(report.throughput).toBeGreaterThan(0);
   });
 
+  it('measures class parallelism: the slowest part, costs of all parts', async () => {
+    const part = (classes: readonly number[], name: string) => ({ classes, node: leaf(name) });
+    const halves: [readonly number[], number][] = [
+      [[0, 1, 2, 3, 4], 0],
+      [[5, 6, 7, 8, 9], 60],
+    ];
+    for (const [classes, ballast] of halves) {
+      const half = colorModel({ channel: 'green', part: classes, ballast });
+      await writeModel(half, join(folder, `half-${classes[0]}.onnx`));
+    }
+    const root: PlanNode = {
+      kind: 'parallel',
+      other: 'subtracted',
+      parts: halves.map(([classes]) => part(classes, `half-${classes[0]}.onnx`)),
+    };
+    const report = await evaluate(engine, planOf(root), data, { measureMs: 1 });
+    expect(report.top1).toBe(1);
+    const [first, second] = report.nodes;
+    expect(first).toMatchObject({ path: 'root.parallel.0', share: 1, params: 6 * 4, macs: 6 * 3 });
+    expect(second).toMatchObject({ path: 'root.parallel.1', share: 1, macs: 6 * 3 + 60 * 82_944 });
+    expect([report.params, report.macs]).toEqual([2 * 24 + 60 * 81, 2 * 18 + 60 * 82_944]);
+    const times = report.nodes.map(({ latencyMs }) => latencyMs as number);
+    const criticalPathMs = Math.max(...times);
+    const slowest = `root.parallel.${times.indexOf(criticalPathMs)}`;
+    expect(report.parallel).toMatchObject([{ path: 'root', slowest, criticalPathMs, onWorkers: [{ workers: 1 }] }]);
+  });
+
+  it('counts the MACs of one image where the model takes a fixed batch', async () => {
+    await writeModel(colorModel({ channel: 'green', batch: 8 }), join(folder, 'eight.onnx'));
+    expect((await evaluate(engine, planOf(leaf('eight.onnx')), data, { measureMs: 1 })).macs).toBe(30);
+  });
+
   it('takes labels in the order of the model', async () => {
     const plan = planOf(leaf('green.onnx'));
     expect((await evaluate(engine, plan, data, { measureMs: 1 })).top1).toBe(1);

@@ -2,16 +2,14 @@
  * Measures a plan on labelled data: accuracy over all of it, latency of one image at a time, throughput at the best batch
  * size, and what it costs. In process and without a queue, so it is what the engine can do, not what a server adds.
  */
-import { stat } from 'node:fs/promises';
 import { quantile, SkeinError } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { feedsOf, type Model } from '../graph/index.ts';
-import { readModel } from '../onnx/index.ts';
-import { costOf } from '../ops/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { matchClasses } from './class-order.ts';
+import { type ParallelTimes, timesOf } from './critical-path.ts';
+import { modelCosts } from './model-costs.ts';
 import { openPlan } from './open-plan.ts';
-import { modelsOf, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { type ImageBatch, type Predictor, walk } from './predictor.ts';
 import { RunTimes } from './run-times.ts';
 import { measureThroughput } from './throughput.ts';
@@ -45,6 +43,8 @@ export interface EvaluateReport {
   readonly macs: number;
   readonly bytes: number;
   readonly nodes: readonly NodeReport[];
+  /** Which part of each `parallel` node that images reached they wait for; absent where there is none. */
+  readonly parallel?: readonly ParallelTimes[];
 }
 
 export interface EvaluateOptions {
@@ -71,23 +71,29 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<EvaluateReport> {
   const toModel = matchClasses(data.classNames, plan.labels);
-  const times = new RunTimes();
-  const open = await openPlan(engine, plan, { maxBatch: BATCH, onRun: times.add });
+  const runs = new RunTimes();
+  const open = await openPlan(engine, plan, { maxBatch: BATCH, onRun: runs.add });
   try {
     const { predictor } = open;
     const accuracy = await measureAccuracy(predictor, plan, data, toModel, engine.workers, options);
     const shares = new Map([...walk(predictor)].map((node) => [node.path, node.rows / Math.max(predictor.rows, 1)]));
-    times.clear();
-    const latencies = await measureLatency(predictor, accuracy.images, times);
-    const latencyOf = new Map([...open.models.keys()].map((path) => [path, times.medianMs(path)]));
+    runs.clear();
+    const latencies = await measureLatency(predictor, accuracy.images, runs);
+    const latencyOf = new Map([...open.models.keys()].map((path) => [path, runs.medianMs(path)]));
     const { throughput, batch } = await measureThroughput(
       predictor,
       accuracy.images,
       engine.workers,
       options.measureMs,
     );
-    const nodes = await costs(plan, shares, latencyOf);
+    const shareOf = (path: string) => shares.get(path) ?? 0;
+    const nodes = (await modelCosts(plan)).map(({ path, params, macs, bytes }): NodeReport => {
+      const latencyMs = latencyOf.get(path) ?? Number.NaN;
+      return { path, share: shareOf(path), params, macs, bytes, latencyMs: Number.isNaN(latencyMs) ? null : latencyMs };
+    });
     const sum = (term: (node: NodeReport) => number) => nodes.reduce((total, node) => total + term(node), 0);
+    const times = timesOf(plan.root, (path) => latencyOf.get(path) ?? Number.NaN, shareOf);
+    const parallel = times.parallel.filter(({ path }) => shareOf(path) > 0);
     return {
       samples: accuracy.samples,
       top1: accuracy.top1 / accuracy.samples,
@@ -99,6 +105,7 @@ export async function evaluate(
       macs: Math.round(sum(({ macs, share }) => macs * share)),
       bytes: sum(({ bytes }) => bytes),
       nodes,
+      ...(parallel.length > 0 && { parallel }),
     };
   } finally {
     await open.close();
@@ -183,35 +190,4 @@ async function measureLatency(predictor: Predictor, images: ImageBatch, times: R
     latencies.push(performance.now() - start);
   }
   return latencies;
-}
-
-async function costs(
-  plan: Plan,
-  shares: ReadonlyMap<string, number>,
-  latencies: ReadonlyMap<string, number>,
-): Promise<NodeReport[]> {
-  const nodes: NodeReport[] = [];
-  for (const { node, path } of modelsOf(plan.root)) {
-    const [model, { size }] = await Promise.all([readModel(node.file), stat(node.file)]);
-    const { params, macs } = costOf(model, { inputShapes: imageShapes(model, plan) });
-    const latencyMs = latencies.get(path) ?? Number.NaN;
-    nodes.push({
-      path,
-      share: shares.get(path) ?? 0,
-      params,
-      macs,
-      bytes: size,
-      latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
-    });
-  }
-  return nodes;
-}
-
-/** One image where the model leaves the batch open, since it may leave the image's size open too. */
-function imageShapes(model: Model, plan: Plan): Record<string, readonly number[]> {
-  const shapes = feedsOf(model.graph).map(({ name, type }) => {
-    const batch = type?.dims?.[0];
-    return [name, [typeof batch === 'number' ? batch : 1, ...plan.input.shape]] as const;
-  });
-  return Object.fromEntries(shapes);
 }

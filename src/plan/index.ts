@@ -11,6 +11,7 @@ export { CascadePredictor } from './cascade-predictor.ts';
 export { matchClasses } from './class-order.ts';
 export { Classifier, type ClassifierExpectation, type ClassifierScores } from './classifier.ts';
 export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
+export type { ParallelTimes } from './critical-path.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
@@ -37,6 +38,7 @@ export {
   walk,
 } from './predictor.ts';
 export { type LayerProfile, type ModelProfile, type ProfileOptions, profileModel } from './profile-model.ts';
+export { type PlanProfile, type ProfiledModel, profilePlan } from './profile-plan.ts';
 export { type RecordedPair, recordPair } from './record-pair.ts';
 export { checkPlanFolder, savePlan } from './save-plan.ts';
 export { scoreScaleOf } from './score-scale.ts';
