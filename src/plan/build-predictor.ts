@@ -4,7 +4,7 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { CascadePredictor } from './cascade-predictor.ts';
-import { ParallelPredictor, type StragglerPolicy } from './parallel-predictor.ts';
+import { type ParallelOptions, ParallelPredictor } from './parallel-predictor.ts';
 import {
   type CompositeKind,
   type FieldsOf,
@@ -16,34 +16,30 @@ import {
 } from './plan.ts';
 import type { Predictor } from './predictor.ts';
 
-export interface BuildOptions {
-  /** Lets `parallel` nodes answer without parts that are late; they wait for all unless told. */
-  readonly straggler?: StragglerPolicy;
-}
-
 /** How each kind joins the predictors of its children. */
 const JOINS: {
   readonly [Kind in CompositeKind]: (
     fields: FieldsOf<Predictor>[Kind],
     path: string,
     plan: Plan,
-    options: BuildOptions,
+    options: ParallelOptions,
   ) => Predictor;
 } = {
   cascade: ({ small, big, confidence }, path) => new CascadePredictor(path, small, big, confidence),
-  parallel: (fields, path, { labels }, { straggler }) => new ParallelPredictor(path, fields, labels.length, straggler),
+  parallel: (fields, path, { labels }, options) => new ParallelPredictor(path, fields, labels.length, options),
 };
 
 /**
  * Opens every model of the plan, one after another, and joins them. What was opened already when something fails is the
  * caller's to close.
  * @param openModel makes the predictor of a `model` node; `path` is the node's place in the plan
+ * @param options of the `parallel` nodes
  * @throws SkeinError whatever `openModel` throws; 'invalid-argument' if the scores do not fit the labels or each other
  */
 export async function buildPredictor(
   plan: Plan,
   openModel: (node: ModelNode, path: string) => Promise<Predictor>,
-  options: BuildOptions = {},
+  options: ParallelOptions = {},
 ): Promise<Predictor> {
   const build = async (node: PlanNode, path: string): Promise<Predictor> =>
     node.kind === 'model' ? openModel(node, path) : join(node.kind, node, path);

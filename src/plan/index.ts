@@ -15,7 +15,12 @@ export type { ParallelTimes } from './critical-path.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
-export { ParallelPredictor, type StragglerPolicy } from './parallel-predictor.ts';
+export {
+  type ParallelOptions,
+  ParallelPredictor,
+  type PartObserver,
+  type StragglerPolicy,
+} from './parallel-predictor.ts';
 export {
   type CascadeNode,
   type ModelNode,

@@ -227,6 +227,33 @@ describe('ParallelPredictor', () => {
     await predicted;
   });
 
+  it('tells how long each part took', async () => {
+    const [first, second] = [part(0, 2), part(1, 2)];
+    const told: [string, number][] = [];
+    let now = 100;
+    const observer = { clock: { now: () => now }, answered: (path: string, ms: number) => void told.push([path, ms]) };
+    const parallel = new ParallelPredictor(
+      'root',
+      fieldsOf([
+        [first, [0]],
+        [second, [1]],
+      ]),
+      2,
+      { observer },
+    );
+    const predicted = parallel.predict(batch);
+    now = 103;
+    second.answer(0, 1);
+    await soon();
+    now = 110;
+    first.answer(0, 1);
+    await predicted;
+    expect(told).toEqual([
+      ['root.parallel.1', 3],
+      ['root.parallel.0', 10],
+    ]);
+  });
+
   describe('with a straggler policy', () => {
     const late = (priors?: number[]) => {
       const clock = handTimer();
@@ -240,7 +267,7 @@ describe('ParallelPredictor', () => {
         ]),
         ...(priors && { priors }),
       };
-      const parallel = new ParallelPredictor('root', fields, 4, { afterMs: 20, timer: clock.timer });
+      const parallel = new ParallelPredictor('root', fields, 4, { straggler: { afterMs: 20, timer: clock.timer } });
       return { parallel, clock, parts };
     };
 

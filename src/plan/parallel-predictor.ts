@@ -3,7 +3,7 @@
  * and the softmax over all their scores is the answer. Parts are started longest first: whoever hands work to the next
  * free worker in that order needs at most 4/3 of the least time (Graham 1969, "Bounds on multiprocessing timing anomalies").
  */
-import { SkeinError, type Timer } from '../base/index.ts';
+import { type Clock, SkeinError, type Timer } from '../base/index.ts';
 import type { ParallelFields } from './plan.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from './predictor.ts';
 
@@ -12,6 +12,18 @@ export interface StragglerPolicy {
   /** Milliseconds from when the node was asked; as long as no part at all has answered it waits on. */
   readonly afterMs: number;
   readonly timer: Timer;
+}
+
+/** Told how long each part took from when the node was asked, waiting included; a late one when it answers after all. */
+export interface PartObserver {
+  readonly clock: Clock;
+  answered(path: string, ms: number): void;
+}
+
+export interface ParallelOptions {
+  /** Whether to answer without parts that are late; every answer is whole unless told. */
+  readonly straggler?: StragglerPolicy;
+  readonly observer?: PartObserver;
 }
 
 /** Below this a float32 loses digits; the logarithm of 0 is none. */
@@ -33,23 +45,22 @@ export class ParallelPredictor implements Predictor {
   readonly #parts: readonly Part[];
   readonly #subtracts: boolean;
   readonly #priors: readonly number[];
-  readonly #straggler: StragglerPolicy | undefined;
+  readonly #options: ParallelOptions;
   #rows = 0;
 
   /**
    * @param classes of the plan
-   * @param straggler whether to answer without parts that are late; every answer is whole unless told
    * @throws SkeinError 'invalid-argument' where a part does not score "other" and its classes, or the parts are not of
    * every class once
    */
-  constructor(path: string, fields: ParallelFields<Predictor>, classes: number, straggler?: StragglerPolicy) {
+  constructor(path: string, fields: ParallelFields<Predictor>, classes: number, options: ParallelOptions = {}) {
     this.path = path;
     this.classes = classes;
     this.#parts = fields.parts.map(({ node, classes, scale, bias }) => ({ predictor: node, classes, scale, bias }));
     this.children = this.#parts.map(({ predictor }) => predictor);
     this.#subtracts = fields.other === 'subtracted';
     this.#priors = fields.priors ?? new Array<number>(classes).fill(1 / classes);
-    this.#straggler = straggler;
+    this.#options = options;
     for (const { predictor, classes: own } of this.#parts) {
       if (predictor.classes === own.length + 1) continue;
       throw new SkeinError(
@@ -120,7 +131,8 @@ export class ParallelPredictor implements Predictor {
         if (failure === undefined) resolve([...answers]);
         else reject(failure.reason);
       };
-      const straggler = this.#straggler;
+      const { straggler, observer } = this.#options;
+      const askedAt = observer?.clock.now() ?? 0;
       if (straggler !== undefined) {
         callOff = straggler.timer(straggler.afterMs, () => {
           due = true;
@@ -131,6 +143,7 @@ export class ParallelPredictor implements Predictor {
         const { predictor } = this.#parts[index] as Part;
         predictor.predict(batch, ownContext).then(
           (scores) => {
+            observer?.answered(predictor.path, observer.clock.now() - askedAt);
             answers[index] = scores;
             waiting--;
             answered++;

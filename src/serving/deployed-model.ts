@@ -139,6 +139,7 @@ export class DeployedModel implements Deployment {
       };
       const predictor = await buildPredictor(plan, openQueue, {
         ...(parts.straggler && { straggler: parts.straggler }),
+        observer: { clock: parts.clock, answered: (path, ms) => counts.part(path).answered(ms / 1000) },
       });
       for (const { kind, children } of walk(predictor)) {
         if (kind === 'parallel') for (const { path } of children) counts.part(path);
@@ -171,7 +172,7 @@ export class DeployedModel implements Deployment {
   async predict(batch: ImageBatch, context: PredictContext): Promise<Scores> {
     this.#letIn(batch.count);
     const scores = await this.predictor.predict(batch, context);
-    for (const path of scores.late ?? []) this.counts.late(path);
+    for (const path of scores.late ?? []) this.counts.part(path).late++;
     return scores;
   }
 

@@ -11,8 +11,8 @@ it('ServerMetrics shows what was counted in the text format of Prometheus', asyn
   counts.failed('queue-full', 0.3);
   counts.node('root').batch(4, 0.002);
   counts.part('root.parallel.0');
-  counts.part('root.parallel.1');
-  counts.late('root.parallel.1');
+  counts.part('root.parallel.1').late++;
+  counts.part('root.parallel.1').answered(0.004);
   metrics.workerDied('decode');
 
   const { body } = await metrics.page();
@@ -35,6 +35,10 @@ it('ServerMetrics shows what was counted in the text format of Prometheus', asyn
   expect(body).toContain('skein_node_share_ratio{model="m",version="1",node="root"} 1\n');
   expect(body).toContain('skein_late_parts_total{model="m",version="1",node="root.parallel.0"} 0\n');
   expect(body).toContain('skein_late_parts_total{model="m",version="1",node="root.parallel.1"} 1\n');
+  expect(body).toContain(
+    'skein_part_duration_seconds_bucket{model="m",version="1",node="root.parallel.1",le="0.005"} 1\n',
+  );
+  expect(body).toContain('skein_part_duration_seconds_count{model="m",version="1",node="root.parallel.0"} 0\n');
   expect(body).toContain('skein_worker_deaths_total{pool="decode"} 1\n');
   expect(body).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m);
 });

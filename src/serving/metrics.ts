@@ -108,7 +108,7 @@ export class ServerMetrics {
     );
     const late = 'Answers that were given without a part of the plan, as it was late.';
     this.#counter('skein_late_parts_total', late, ['node'], ({ counts }) =>
-      [...counts.lateParts].map(([node, count]) => [{ node }, count]),
+      [...counts.parts].map(([node, part]) => [{ node }, part.late]),
     );
   }
 
@@ -140,6 +140,11 @@ export class ServerMetrics {
       'skein_compute_duration_seconds',
       compute,
       ofNodes(({ computeSeconds }) => computeSeconds),
+    );
+    const part =
+      'From asking all parts of a node until this one answered, waiting included: the slowest is waited for.';
+    this.#histogram('skein_part_duration_seconds', part, ({ counts }) =>
+      [...counts.parts].map(([node, { answerSeconds }]) => [{ node }, answerSeconds]),
     );
   }
 

@@ -14,8 +14,8 @@ export class ModelCounts {
   readonly decodeSeconds = new BucketCounts(SECONDS);
   /** Of the `model` nodes of the plan, by their path. */
   readonly nodes = new Map<string, NodeCounts>();
-  /** Answers that were given without a part of a `parallel` node, by its path. */
-  readonly lateParts = new Map<string, number>();
+  /** Of the parts of `parallel` nodes, by their path. */
+  readonly parts = new Map<string, PartCounts>();
 
   succeeded(rows: number, seconds: number): void {
     this.requests++;
@@ -32,14 +32,13 @@ export class ModelCounts {
     this.decodeSeconds.observe(seconds);
   }
 
-  /** There is such a part: its count begins at 0. */
-  part(path: string): void {
-    if (!this.lateParts.has(path)) this.lateParts.set(path, 0);
-  }
-
-  /** An answer was given without this part. */
-  late(path: string): void {
-    this.lateParts.set(path, (this.lateParts.get(path) ?? 0) + 1);
+  part(path: string): PartCounts {
+    let counts = this.parts.get(path);
+    if (counts === undefined) {
+      counts = new PartCounts();
+      this.parts.set(path, counts);
+    }
+    return counts;
   }
 
   node(path: string): NodeCounts {
@@ -64,5 +63,15 @@ export class NodeCounts {
 
   waited(seconds: number): void {
     this.queueSeconds.observe(seconds);
+  }
+}
+
+export class PartCounts {
+  /** Answers that were given without it. */
+  late = 0;
+  readonly answerSeconds = new BucketCounts(SECONDS);
+
+  answered(seconds: number): void {
+    this.answerSeconds.observe(seconds);
   }
 }
