@@ -31,6 +31,7 @@ export {
   type Plan,
   type PlanInput,
   type PlanNode,
+  roundsOf,
   type Siblings,
 } from './plan.ts';
 export { PLAN_FILE, readPlan, sha256Of, writePlan } from './plan-file.ts';

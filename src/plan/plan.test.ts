@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mapModels, modelsOf, type PlanNode } from './plan.ts';
+import { mapModels, modelsOf, type PlanNode, roundsOf } from './plan.ts';
 
 const leaf = (file: string): PlanNode => ({ kind: 'model', file });
 const cascade = (small: PlanNode, big: PlanNode): PlanNode => ({ kind: 'cascade', small, big, confidence: 0.5 });
@@ -46,6 +46,13 @@ describe('modelsOf()', () => {
     const [first, , third] = beside(cascade(parallel(leaf('a'), leaf('b')), parallel(leaf('c'), leaf('d'))));
     expect(first).not.toBe(third);
   });
+});
+
+it('roundsOf() shares what is asked at once among the workers', () => {
+  const ten = parallel(...new Array<PlanNode>(10).fill(leaf('a')));
+  expect([1, 2, 4, 10, 99].map((workers) => roundsOf(ten, workers))).toEqual([10, 5, 3, 1, 1]);
+  expect(roundsOf(cascade(leaf('a'), ten), 2)).toBe(6);
+  expect(roundsOf(parallel(leaf('a'), cascade(leaf('b'), leaf('c'))), 9)).toBe(2);
 });
 
 describe('mapModels()', () => {

@@ -208,3 +208,16 @@ export function* modelsOf(
     if (!atOnce) before = deepest + 1;
   }
 }
+
+/**
+ * How many batches a request waits for at most, one after another, where so many workers share those of models that are
+ * asked at once.
+ */
+export function roundsOf(node: PlanNode, workers: number): number {
+  if (node.kind === 'model') return 1;
+  const children = childrenOf<CompositeKind, PlanNode>(node.kind, node, '').map(({ child }) =>
+    roundsOf(child, workers),
+  );
+  const all = children.reduce((sum, rounds) => sum + rounds, 0);
+  return SHAPES[node.kind].atOnce ? Math.max(...children, Math.ceil(all / workers)) : all;
+}

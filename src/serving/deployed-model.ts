@@ -13,6 +13,7 @@ import {
   type Plan,
   type PredictContext,
   type Predictor,
+  roundsOf,
   type Scores,
   type StragglerPolicy,
   walk,
@@ -100,11 +101,11 @@ export class DeployedModel implements Deployment {
     const statistics = new StatisticsCounter();
     const counts = parts.metrics.forModel(name, version);
     const room = new WaitingRoom(parts.limits.queueRows);
-    // A request may go through every model of the plan, and waits for at most two batches before each of its own: the one
-    // that the worker is at, and the one that it was given ahead of time.
+    // A request may go through every model of the plan, parts side by side, and waits for at most two batches before each
+    // of its own: the one that the worker is at, and the one that it was given ahead of time.
     const models = [...modelsOf(plan.root)];
     const placed = new Map(models.map((model) => [model.path, model]));
-    const budgetMs = parts.limits.sloMs / (3 * models.length);
+    const budgetMs = parts.limits.sloMs / (3 * roundsOf(plan.root, parts.dispatcher.workers));
     try {
       const openQueue = async (node: ModelNode, path: string): Promise<BatchQueue> => {
         const classifier = await Classifier.open(parts.engine, node.file, { shape: plan.input.shape });
