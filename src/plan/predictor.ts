@@ -49,7 +49,7 @@ export interface Predictor {
   /**
    * Class scores of every row, in the order of the rows. The batch is only read until the promise settles; parts that
    * the scores name as late may go on reading it.
-   * @throws SkeinError 'deadline-exceeded', 'cancelled', 'queue-full' or 'unavailable'
+   * @throws SkeinError 'deadline-exceeded', 'cancelled' or 'unavailable'
    */
   predict(batch: ImageBatch, context?: PredictContext): Promise<Scores>;
 }

@@ -130,7 +130,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
   }
 
   get nextBatchMs(): number {
-    return this.#time.estimateMs(this.#size.sizeFor(this.#waitingRows));
+    return this.#time.estimateMs(Math.min(this.#waitingRows, this.#size.sizeFor(this.#waitingRows)));
   }
 
   get headPriority(): number {
