@@ -167,9 +167,9 @@ describe('ParallelPredictor', () => {
     expect(probabilities(scores, 3)).toEqual([0.25, 0, 0.75]);
   });
 
-  it('starts the parts longest first, equal ones in the order of the plan', async () => {
+  it('starts the parts longest first, unknown ones before, equal ones in the order of the plan', async () => {
     const order: string[] = [];
-    const parts = [1, 5, 3, 5].map((ms, index) => {
+    const parts = [1, 5, 3, 5, 0].map((ms, index) => {
       const each = part(index, 2, { ms });
       const ask = each.predict.bind(each);
       each.predict = (...args) => {
@@ -178,11 +178,11 @@ describe('ParallelPredictor', () => {
       };
       return each;
     });
-    const parallel = new ParallelPredictor('root', fieldsOf(parts.map((each, index) => [each, [index]])), 4);
+    const parallel = new ParallelPredictor('root', fieldsOf(parts.map((each, index) => [each, [index]])), 5);
     const predicted = parallel.predict(batch);
     for (const each of parts) each.answer(0, 1);
     await predicted;
-    expect(order).toEqual([1, 3, 2, 0].map((index) => `root.parallel.${index}`));
+    expect(order).toEqual([4, 1, 3, 2, 0].map((index) => `root.parallel.${index}`));
     // All of them are work, whichever runs where.
     expect(parallel.expectedMs(2)).toBe(28);
   });

@@ -160,9 +160,12 @@ export class ParallelPredictor implements Predictor {
     });
   }
 
-  /** The parts by what they should cost, equal ones in the order of the plan. */
+  /**
+   * The parts by what they should cost, equal ones in the order of the plan. Those of which nothing is known go first: last,
+   * and late for that, they would never be known.
+   */
   #longestFirst(rows: number): number[] {
-    const costs = this.children.map((child) => child.expectedMs(rows));
+    const costs = this.children.map((child) => child.expectedMs(rows) || Number.MAX_VALUE);
     return [...costs.keys()].sort((a, b) => (costs[b] as number) - (costs[a] as number));
   }
 

@@ -49,6 +49,8 @@ it('serves parts of the same rows longest batch first, as pressing as the one th
   const other = queue({ waitingRows: 7 });
   expect(chooseQueue([other, short, long])).toBe(long);
   expect(chooseQueue([other, middle, long])).toBe(other);
+  const unknown = queue({ siblings });
+  expect(chooseQueue([long, unknown, short])).toBe(unknown);
   const urgent = queue({ siblings, headPriority: 1 });
   expect(chooseQueue([long, urgent])).toBe(urgent);
 });

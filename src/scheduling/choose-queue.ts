@@ -54,7 +54,12 @@ function pressureOf({ waitingRows, batchSize, waitedMs, budgetMs }: WaitingQueue
 
 function precedes(a: WaitingQueue, pressureOfA: number, b: WaitingQueue, pressureOfB: number): boolean {
   if (a.headPriority !== b.headPriority) return a.headPriority < b.headPriority;
-  if (a.siblings !== undefined && a.siblings === b.siblings) return a.nextBatchMs > b.nextBatchMs;
+  if (a.siblings !== undefined && a.siblings === b.siblings) return lengthOf(a) > lengthOf(b);
   if (pressureOfA !== pressureOfB) return pressureOfA > pressureOfB;
   return a.depth > b.depth;
+}
+
+/** What is not known counts as the longest: always last, it might never be. */
+function lengthOf({ nextBatchMs }: WaitingQueue): number {
+  return nextBatchMs || Number.MAX_VALUE;
 }
