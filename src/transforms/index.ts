@@ -2,6 +2,7 @@ export * from './channels/index.ts';
 export * from './factorize/index.ts';
 export * from './fold.ts';
 export * from './fold-batch-norm.ts';
+export * from './head/index.ts';
 export * from './pass.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';
