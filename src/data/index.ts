@@ -2,6 +2,7 @@ export { AugmentPool, type AugmentPoolOptions, type ImageToAugment } from './aug
 export { type Augmentation, augmentInto, checkAugmentation, variantsOf } from './augment/augmentation.ts';
 export type { ColorJitter } from './augment/color-jitter.ts';
 export { checkLabels } from './check-labels.ts';
+export { ClassView, evenOrder } from './class-view.ts';
 export type { Batch, BatchOptions, Dataset } from './dataset.ts';
 export { decodeImage, type RgbImage } from './decode-image.ts';
 export { type DecodedBatch, type DecodedPixels, DecodePool, type DecodePoolOptions } from './decode-pool.ts';
