@@ -7,11 +7,12 @@ import { expectClose } from '../../../test/expect-close.ts';
 import { feed, runModel } from '../../../test/run-onnx.ts';
 import { SMALL, smallTeacher, type TeacherWords, teacherNetwork } from '../../../test/small-teacher.ts';
 import { smallImages, smallNetwork, smallOptions } from '../../../test/small-training.ts';
-import type { Dataset, Preprocessing } from '../../data/index.ts';
+import { ClassView, type Dataset, type Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
 import { serializeModel } from '../../onnx/index.ts';
 import { GraphBuilder } from '../../ops/index.ts';
 import { buildStepModel, packed, type StepOptions, Trainer, type TrainerOptions } from '../../train/index.ts';
+import { recombineClasses } from '../../transforms/index.ts';
 import { type FineTuneOptions, fineTune } from '../fine-tune.ts';
 import { Meter } from '../meter.ts';
 import { type Lesson, taught } from './lesson.ts';
@@ -136,6 +137,30 @@ describe('a lesson of scores', () => {
     }
   });
 
+  it.each([
+    ['asked beforehand', {}],
+    ['run in every step', inEveryStep],
+  ])('teaches a single logit x as the scores [0, x]: a teacher %s', async (_, more) => {
+    const training = new ClassView(images, [3]);
+    const single = smallNetwork({ outputs: 1 });
+    const pair = recombineClasses(single, [[0], [1]]);
+    const of = lesson({ teacher: smallTeacher({ outputs: 2 }) });
+    const lossOf = async (model: Model, loss: 'bce' | 'cross-entropy'): Promise<number> => {
+      const words = options({ epochs: 1, batch: 50, ...more, training, loss });
+      const trainer = new Trainer({ ...words, ...(await taught(of, model, words)), model });
+      let seen = Number.NaN;
+      await trainer.open();
+      await trainer.run({
+        onEpoch: (report) => {
+          seen = report.training.loss;
+        },
+      });
+      await trainer.close();
+      return seen;
+    };
+    expectClose([await lossOf(single, 'bce')], [await lossOf(pair, 'cross-entropy')], 2e-5);
+  });
+
   it('shows a teacher of other mean, spread and size its own input', async () => {
     const other: Preprocessing = { shape: [3, 8, 8], mean: [0.2, 0.3, 0.4], std: [0.5, 0.6, 0.7] };
     const expected = await expectedLoss(await logitsOf(teacherNetwork(), other), 4, 0.9);
@@ -232,7 +257,7 @@ describe('a lesson of scores', () => {
       { lesson: lesson(), writeLoss: () => 'loss' },
       'give either a lesson or writeLoss',
     ],
-    ['another loss', { loss: 'mse', lesson: lesson() }, 'Distillation adds to the loss cross-entropy, received mse'],
+    ['another loss', { loss: 'mse', lesson: lesson() }, 'cross-entropy, or to bce of a single score, received mse'],
   ])('refuses %s', async (_, more, message) => {
     await expect(fineTune(smallNetwork(), options(more))).rejects.toThrow(message);
   });

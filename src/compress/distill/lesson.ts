@@ -2,7 +2,7 @@
  * What a student is taught beside, or in place of, the labels: the teacher's scores (Hinton, Vinyals, Dean 2015) or a value
  * inside it (Romero et al. 2015). A lesson is data; this makes it a loss of the step.
  */
-import { type Terms, writeDistillation, writeHintLoss, writeResized } from '../../autodiff/index.ts';
+import { beforeLast, type Terms, writeDistillation, writeHintLoss, writeResized } from '../../autodiff/index.ts';
 import { SkeinError } from '../../base/index.ts';
 import { feedsOf, type Model } from '../../graph/index.ts';
 import type { TrainerOptions } from '../../train/index.ts';
@@ -48,8 +48,12 @@ export async function taught(
   options: Omit<TrainerOptions, 'model'>,
   hooks: LessonHooks = {},
 ): Promise<Taught> {
-  if (options.loss !== 'cross-entropy') {
-    throw new SkeinError('invalid-argument', `Distillation adds to the loss cross-entropy, received ${options.loss}`);
+  const single = options.loss === 'bce' && lesson.kind === 'scores' && model.graph.outputs[0]?.type?.dims?.[1] === 1;
+  if (options.loss !== 'cross-entropy' && !single) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Distillation adds to the loss cross-entropy, or to bce of a single score, received ${options.loss}`,
+    );
   }
   if (options.writeLoss !== undefined) {
     throw new SkeinError('invalid-argument', 'Distillation is a loss of its own: give either a lesson or writeLoss');
@@ -67,7 +71,11 @@ export async function taught(
   const write =
     (logits: (t: Terms) => string): NonNullable<TrainerOptions['writeLoss']> =>
     (t, [scores = ''], labels) =>
-      writeDistillation(t, scores, logits(t), labels, { temperature, weight, ...ofLabels });
+      writeDistillation(t, single ? asPair(t, scores) : scores, logits(t), labels, {
+        temperature,
+        weight,
+        ...ofLabels,
+      });
   const variants = variantsToAsk(training, options);
   if (variants === undefined) {
     return { writeLoss: write((t) => writeTeacherLogits(t, teacher, images, preprocessing)) };
@@ -88,6 +96,12 @@ export async function taught(
   } finally {
     await meter.close();
   }
+}
+
+/** Binary cross-entropy of a logit x is the cross-entropy of [0, x]. */
+function asPair(t: Terms, scores: string): string {
+  const logit = beforeLast(t, scores, 'Sigmoid');
+  return t.op('Concat', [t.zerosLike(logit), logit], { axis: 1 });
 }
 
 /** The larger of both is made as small as the other. */

@@ -9,6 +9,7 @@ import { fold } from '../fold.ts';
 import { runPasses } from '../pass.ts';
 import { withClassScores } from './class-scores.ts';
 import { classifierHead } from './classifier-head.ts';
+import { exactClassScores } from './exact-class-scores.ts';
 import { recombineClasses } from './recombine-classes.ts';
 
 const CLASSES = 5;
@@ -107,6 +108,35 @@ describe.each(Object.entries(HEADS))('withClassScores() of %s', (_, head) => {
     const all = await scoresOf(model);
     const own = await scoresOf(withClassScores(model, [0, 1, 2, 3, 4]));
     for (const [i, s] of all.entries()) expectClose(own[i] ?? [], [mean(s), ...s], 1e-5);
+  });
+});
+
+describe('exactClassScores()', () => {
+  const logMeanExp = (s: readonly number[]): number => Math.log(mean(s.map(Math.exp)));
+
+  it.each([['Gemm'], ['convolution, then the average']])(
+    'has the log of the mean exponential as other: %s',
+    async (name) => {
+      const model = classifier(HEADS[name] as Head);
+      const all = await scoresOf(model);
+      const own = await scoresOf(exactClassScores(model, [4, 1]));
+      for (const [i, s] of all.entries()) {
+        const [a, b, c, d, e] = s as [number, number, number, number, number];
+        expectClose(own[i] ?? [], [logMeanExp([a, c, d]), e, b], 1e-5);
+      }
+    },
+  );
+
+  it('takes the logits before a Softmax', async () => {
+    const softmaxed = classifier((b, x) => b.softmax((HEADS.Gemm as Head)(b, x)));
+    const plain = classifier(HEADS.Gemm as Head);
+    expect(await scoresOf(exactClassScores(softmaxed, [1]))).toEqual(await scoresOf(exactClassScores(plain, [1])));
+  });
+
+  it('never says other of a group of all classes', async () => {
+    const model = classifier(HEADS.Gemm as Head);
+    const [first = []] = await scoresOf(exactClassScores(model, [0, 1, 2, 3, 4]));
+    expect(first[0]).toBeCloseTo((first[1] as number) - 30, 4);
   });
 });
 
