@@ -49,6 +49,16 @@ function embedded(outer: Model, inner: Model): Model {
 }
 
 describe('embedModel()', () => {
+  it('takes a model whose nodes have no names', async () => {
+    const [student, teacher] = [network(17, 1), network(17, 2)];
+    const nodes = teacher.graph.nodes.map((node) => ({ ...node, name: '' }));
+    // Two of a kind, one of which has the name that the other might get.
+    const [first, ...rest] = [...nodes, makeNode({ opType: 'Relu', inputs: ['logits'], outputs: ['more'] })];
+    const unnamed = { ...teacher.graph, nodes: [{ ...(first as (typeof nodes)[number]), name: 'Relu' }, ...rest] };
+    const both = embedded(student, { ...teacher, graph: unnamed });
+    expectClose(await scoresOf(both, 'theirs'), [...(await scoresOf(teacher, 'logits'))], 1e-6);
+  });
+
   it.each([
     [17, 17],
     [17, 18],

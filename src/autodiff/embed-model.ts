@@ -3,7 +3,15 @@
  * its weights as constants. What comes out depends on none of the other's parameters, so that `differentiate` passes it by.
  */
 import { SkeinError } from '../base/index.ts';
-import { describeNode, feedsOf, type Model, type Node, standardOpset, subgraphsOf } from '../graph/index.ts';
+import {
+  describeNode,
+  FreshNames,
+  feedsOf,
+  type Model,
+  type Node,
+  standardOpset,
+  subgraphsOf,
+} from '../graph/index.ts';
 import { liftOpset } from '../ops/index.ts';
 import { type GraphWriter, OLDEST_OPSET } from './graph-writer.ts';
 import { inOpsetOf } from './opset-form.ts';
@@ -39,11 +47,13 @@ export function embedModel(writer: GraphWriter, given: Model, { prefix, feeds }:
     if (value !== undefined) return value;
     throw new SkeinError('invalid-argument', `The embedded model has no value '${name}'`);
   };
+  // Nodes need no names, but the engine wants those that there are to differ.
+  const nodeNames = new FreshNames(graph.nodes.map(({ name }) => name));
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(known);
     const outputs = node.outputs.map((name) => (name === '' ? '' : writer.freshName(`${prefix}${name}`)));
     for (const [i, name] of node.outputs.entries()) if (name !== '') names.set(name, outputs[i] as string);
-    const renamed: Node = { ...node, name: `${prefix}${node.name || node.opType}`, inputs, outputs };
+    const renamed: Node = { ...node, name: `${prefix}${node.name || nodeNames.make(node.opType)}`, inputs, outputs };
     writer.append(inOpsetOf(writer, renamed, opset));
   }
   return graph.outputs.map(({ name }) => known(name));
