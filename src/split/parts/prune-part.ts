@@ -1,0 +1,64 @@
+/**
+ * Takes out of a network what is not for some of its classes, at once (one-shot, as sensAI does): channels that are silent by
+ * thresholds, then those that are worth least, until targets are met. Widths that are left are fast, and none is 0.
+ */
+import {
+  fastMultiple,
+  type PruneModelOptions,
+  type PruningTarget,
+  prunedModel,
+  pruneModel,
+  pruningOrder,
+} from '../../compress/index.ts';
+import type { Model } from '../../graph/index.ts';
+import { type ChannelGroups, channelGroups } from '../../transforms/index.ts';
+import type { ClassImportance } from './class-importance.ts';
+
+/** Where a channel counts as silent: at least one of them; both must hold where both are given. */
+export interface SilenceThresholds {
+  /** It goes where its average percentage of zeros, a fraction of 1, is above this (the authors': 0.73) … */
+  readonly apoz?: number;
+  /** … and its mean |a| below this (0.01). */
+  readonly meanActivation?: number;
+}
+
+export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'multiple' | 'signal'> {
+  readonly thresholds?: SilenceThresholds;
+  /** All are met; none leaves it at the thresholds. */
+  readonly targets?: readonly PruningTarget[];
+  readonly judge: (model: Model, groups: ChannelGroups) => Promise<ClassImportance>;
+}
+
+/**
+ * @param model one that went through the pass `fold`
+ * @throws SkeinError as `pruneModel` does
+ */
+export async function prunePart(model: Model, options: PrunePartOptions): Promise<Model> {
+  const { thresholds = {}, targets = [], judge, ...others } = options;
+  const isTold = thresholds.apoz !== undefined || thresholds.meanActivation !== undefined;
+  const audible = isTold ? await withoutSilent(model, thresholds, options) : model;
+  if (targets.length === 0) return audible;
+  return pruneModel(audible, {
+    ...others,
+    targets,
+    score: async (each, groups) => (await judge(each, groups)).importance,
+  });
+}
+
+async function withoutSilent(
+  model: Model,
+  { apoz: mostZeros = Number.NEGATIVE_INFINITY, meanActivation = Number.POSITIVE_INFINITY }: SilenceThresholds,
+  { judge, keep = 0, multiple = fastMultiple }: PrunePartOptions,
+): Promise<Model> {
+  const groups = channelGroups(model);
+  const { importance, apoz, mean } = await judge(model, groups);
+  const isSilent = (unit: number): boolean =>
+    (apoz[unit] as number) > mostZeros && (mean[unit] as number) < meanActivation;
+  // What must stay has no importance, for the order of pruning.
+  const ofSilent = importance.map((value, unit) => (isSilent(unit) ? value : Number.NaN));
+  const order = pruningOrder(model, groups, ofSilent, {
+    least: ({ units }) => keep * units.length,
+    multiple: ({ units }) => multiple(units.length),
+  });
+  return prunedModel(model, groups, order);
+}
