@@ -13,7 +13,8 @@ import {
   withModelOptions,
 } from './command.ts';
 
-export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptions {
+/** What `withTrainingWords` and `--epochs` say. */
+export interface TrainingFlags extends DataOptions, ModelOptions, OutputOptions {
   readonly output: string;
   readonly val?: string;
   readonly epochs: number;
@@ -24,6 +25,9 @@ export interface CompressionFlags extends DataOptions, ModelOptions, OutputOptio
   readonly augmentThreads: number;
   readonly threads?: number;
   readonly resume?: true;
+}
+
+export interface CompressionFlags extends TrainingFlags {
   /** The share of the teacher in the loss of fine-tuning. */
   readonly distill?: number;
   /** The file of another teacher than the original model. */
@@ -71,6 +75,11 @@ function withTraining(command: Command, rateWords: string, rate?: number): Comma
     '-o, --output <file>',
     'the file to write; while it is made, a folder of its steps lies beside it',
   );
+  return withTrainingWords(command, rateWords, rate);
+}
+
+/** The words of every command that trains something on the way; `--output` and `--epochs` are its own. */
+export function withTrainingWords(command: Command, rateWords: string, rate?: number): Command {
   withData(command)
     .option('--val <source>', "held-out images to choose and measure by (default: the split 'val' of --data)")
     .option('--batch <n>', 'images in a step of training', wholeNumber(1), 128)

@@ -25,10 +25,16 @@ import { type Comparison, describeComparison, measureBoth } from './comparison.t
 import { type CompressionFlags, RATES, WEIGHT } from './compression-words.ts';
 import { fineTuner } from './fine-tuner.ts';
 import { interruption } from './interruption.ts';
-import { refuseOtherWords, wordsOf } from './same-words.ts';
 import { openValidation, sourceOf } from './train-source.ts';
+import { checkUnfinished, wordsOf } from './unfinished.ts';
 
-export { type CompressionFlags, withCompression, withStudent } from './compression-words.ts';
+export {
+  type CompressionFlags,
+  type TrainingFlags,
+  withCompression,
+  withStudent,
+  withTrainingWords,
+} from './compression-words.ts';
 
 /** What a technique works with. */
 export interface CompressionContext {
@@ -94,12 +100,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
   const run = async (output: Output, path: string, given: Flags): Promise<void> => {
     const folder = `${given.output}.steps`;
     const words = wordsOf(command.name(), path, given);
-    if (existsSync(folder)) {
-      if (given.resume === undefined) {
-        throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
-      }
-      await refuseOtherWords(folder, words);
-    }
+    await checkUnfinished(folder, words, given.resume === true);
     const { openData } = await import('../data/index.ts');
     const { Meter, Stages } = await import('../compress/index.ts');
     const { split, limit, seed, data } = given;

@@ -3,11 +3,11 @@ import type { FineTuneOptions, Lesson, Stages, Teacher } from '../compress/index
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import { definedOnly, type Output } from './command.ts';
 import type { CompressionContext } from './compression.ts';
-import type { CompressionFlags } from './compression-words.ts';
+import type { CompressionFlags, TrainingFlags } from './compression-words.ts';
 import { percent } from './table.ts';
 
 /** Of a teacher that a smaller form of it learns from. */
-const TEMPERATURE = 4;
+export const TEMPERATURE = 4;
 
 interface Surroundings {
   readonly training: Dataset;
@@ -21,7 +21,10 @@ interface Surroundings {
 }
 
 /** @param flags the words of the call that say how */
-export function fineTuner(flags: CompressionFlags, around: Surroundings): CompressionContext['fineTune'] {
+export function fineTuner(
+  flags: TrainingFlags & Pick<CompressionFlags, 'distill'>,
+  around: Surroundings,
+): CompressionContext['fineTune'] {
   const { training, validation, preprocessing, teacher, stages, output, signal } = around;
   const { epochs, batch, rate, weightDecay, augment, augmentThreads, seed, threads, distill } = flags;
   const ofTeacher: Lesson | undefined =

@@ -1,5 +1,4 @@
 /** `skein pair`: calibrates a cascade of a small and a big model and writes it as a plan. */
-import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Origin, Plan, Servable, SourceOverrides } from '../plan/index.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from './command.ts';
 import { noteGuess } from './origin.ts';
 import { describePair, type PairReport, reportOf, whyNot } from './pair-report.ts';
+import { planNameOf } from './plan-name.ts';
 
 type Options = DataOptions &
   EngineFlags &
@@ -113,11 +113,8 @@ async function openBoth(paths: readonly [string, string], told: SourceOverrides)
 }
 
 function cascadeOf(small: Plan, big: Plan, confidence: number, { name, output }: Options): Plan {
-  const folder = basename(resolve(output))
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[^A-Za-z0-9]+/, '');
   return {
-    name: name ?? (folder || `${small.name}-${big.name}`),
+    name: name ?? planNameOf(output) ?? `${small.name}-${big.name}`,
     input: big.input,
     labels: big.labels,
     root: { kind: 'cascade', small: small.root, big: big.root, confidence },

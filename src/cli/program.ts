@@ -11,6 +11,7 @@ import { pruneCommand } from './prune.ts';
 import { quantizeCommand } from './quantize.ts';
 import { serveCommand } from './serve.ts';
 import { shareCommand } from './share.ts';
+import { splitCommand } from './split.ts';
 import { trainCommand } from './train.ts';
 import { unpackCommand } from './unpack.ts';
 
@@ -31,5 +32,6 @@ export function makeProgram(version: string): Command {
     .addCommand(shareCommand())
     .addCommand(unpackCommand())
     .addCommand(distillCommand())
+    .addCommand(splitCommand())
     .addCommand(gradientCommand());
 }

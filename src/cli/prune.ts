@@ -4,7 +4,7 @@ import { type ErrorCode, SkeinError } from '../base/index.ts';
 import type { Criterion, PruningTarget } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ChannelGroups } from '../transforms/index.ts';
-import { definedOnly, numberBetween, UsageError, wholeNumber } from './command.ts';
+import { definedOnly, numberBetween, wholeNumber } from './command.ts';
 import {
   type Compressed,
   type CompressionContext,
@@ -13,8 +13,9 @@ import {
   withCompression,
 } from './compression.ts';
 import { describePruning, pruningReport } from './prune-report.ts';
+import { pruningTargets, withTargets } from './pruning-targets.ts';
 import { percent } from './table.ts';
-import { readCountTarget, readTarget, resolveTarget, type Target } from './target-words.ts';
+import type { Target } from './target-words.ts';
 
 interface PruneFlags extends CompressionFlags {
   readonly targetMacs?: Target;
@@ -34,15 +35,10 @@ interface PruneFlags extends CompressionFlags {
 const CRITERIA: readonly Criterion[] = ['taylor', 'l1', 'l2', 'bn-scale', 'apoz', 'mean-activation'];
 
 export function pruneCommand(): Command {
-  const command = new Command('prune')
-    .description('remove the residual blocks and channels that matter least, then fine-tune')
-    .option(
-      '--target-macs <n>',
-      "MACs of an image that stay: 0.5 or '2x' for half, 30M (default: 0.5, where no other target is given)",
-      readCountTarget,
-    )
-    .option('--target-params <n>', "parameters that stay: 0.5 or '2x' for half, 1M", readCountTarget)
-    .option('--target-latency <ms>', "milliseconds of one image on one thread, measured, or '2x' for half", readTarget)
+  const command = new Command('prune').description(
+    'remove the residual blocks and channels that matter least, then fine-tune',
+  );
+  withTargets(command, '(default: 0.5, where no other target is given)')
     .addOption(
       new Option(
         '--importance <criterion>',
@@ -101,7 +97,12 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
     ...{ targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks },
     data,
   };
-  const targets = await targetsOf(context, model, flags);
+  const alone = targetParams === undefined && targetLatency === undefined;
+  const targets = await pruningTargets(model, context, {
+    targetMacs: targetMacs ?? (alone ? { times: 2 } : undefined),
+    targetParams,
+    targetLatency,
+  });
   let rough: Model;
   let trained = false;
   try {
@@ -156,49 +157,6 @@ async function withoutBlocks(
   });
   if (!reached) output.note('all residual blocks stay: without them the model would not be near enough to the targets');
   return shallow;
-}
-
-async function targetsOf(context: CompressionContext, model: Model, flags: PruneFlags): Promise<PruningTarget[]> {
-  const { inputShapesOf, macsTarget, paramsTarget } = await import('../compress/index.ts');
-  const { costOf } = await import('../ops/index.ts');
-  const { preprocessing } = context;
-  const { targetParams, targetLatency } = flags;
-  const alone = targetParams === undefined && targetLatency === undefined;
-  const targetMacs = flags.targetMacs ?? (alone ? { times: 2 } : undefined);
-  const options = { inputShapes: inputShapesOf(model, preprocessing.shape) };
-  const now = costOf(model, options);
-  const targets: PruningTarget[] = [];
-  if (targetMacs !== undefined) targets.push(macsTarget(below(targetMacs, now.macs, '--target-macs'), options));
-  if (targetParams !== undefined)
-    targets.push(paramsTarget(below(targetParams, now.params, '--target-params'), options));
-  if (targetLatency !== undefined) {
-    targets.push(await latencyTarget(context, model, targetLatency));
-  }
-  return targets;
-}
-
-async function latencyTarget(
-  { meter, preprocessing: { shape } }: CompressionContext,
-  model: Model,
-  target: Target,
-): Promise<PruningTarget> {
-  const now = await meter.latencyMs(model, { shape });
-  const most = below(target, now, '--target-latency');
-  if ('value' in target) return { unit: 'ms', most, cost: (each) => meter.latencyMs(each, { shape }) };
-  // A part of what the model takes is judged with both taking turns, whatever else the machine does then.
-  const cost = async (each: Model): Promise<number> => {
-    if (each === model) return now;
-    const [before = 1, after = 1] = await meter.latenciesMs([model, each], { shape });
-    return (now * after) / before;
-  };
-  return { unit: 'ms', most, cost };
-}
-
-/** @throws UsageError for a target that the model meets as it is */
-function below(target: Target, now: number, option: string): number {
-  const most = resolveTarget(target, now);
-  if (most < now) return most;
-  throw new UsageError(`${option} must be below what the model has, ${Number(now.toPrecision(4))}`);
 }
 
 /** Judges channels, on other images in each round. */

@@ -1,5 +1,18 @@
-/** A call that goes on with what another one left must be that call again. */
+/** Calls that were interrupted: the folder of their steps, whose words it is of, and whether this call goes on with them. */
+import { existsSync } from 'node:fs';
 import { UsageError } from './command.ts';
+
+/**
+ * @param folder of the steps
+ * @param words of this call: see `wordsOf`
+ * @throws UsageError where steps of another call are there, or `resume` is not said of those of this one
+ */
+export async function checkUnfinished(folder: string, words: Record<string, unknown>, resume: boolean): Promise<void> {
+  if (!existsSync(folder)) return;
+  if (!resume)
+    throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
+  await refuseOtherWords(folder, words);
+}
 
 /** What must be the same for a call to go on with what another one left. */
 export function wordsOf(command: string, path: string, flags: object): Record<string, unknown> {
@@ -9,7 +22,7 @@ export function wordsOf(command: string, path: string, flags: object): Record<st
 }
 
 /** @throws UsageError that names the first word that differs */
-export async function refuseOtherWords(folder: string, words: Record<string, unknown>): Promise<void> {
+async function refuseOtherWords(folder: string, words: Record<string, unknown>): Promise<void> {
   const { aboutStages } = await import('../compress/index.ts');
   const left = ((await aboutStages(folder)) ?? {}) as Record<string, unknown>;
   const now = JSON.parse(JSON.stringify(words)) as Record<string, unknown>;

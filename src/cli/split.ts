@@ -1,0 +1,148 @@
+/** `skein split`: takes a model apart into small ones for groups of its classes, which answer together (sensAI). */
+import { readdir, rename, rmdir, stat } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { lockOutput, SkeinError } from '../base/index.ts';
+import { fittingAugmentation } from './augmentation.ts';
+import {
+  CommandFailure,
+  definedOnly,
+  numberBetween,
+  type Output,
+  refuseSameFile,
+  skippedLine,
+  UsageError,
+  wholeNumber,
+  withAction,
+} from './command.ts';
+import { type TrainingFlags, withTrainingWords } from './compression.ts';
+import { interruption } from './interruption.ts';
+import { type TargetFlags, withTargets } from './pruning-targets.ts';
+import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-groups.ts';
+import { describeSplit, splitJson } from './split-report.ts';
+import { splitModel } from './split-run.ts';
+import { openValidation, sourceOf } from './train-source.ts';
+import { checkUnfinished, wordsOf } from './unfinished.ts';
+
+export interface SplitFlags extends TrainingFlags, TargetFlags {
+  readonly by: 'class';
+  readonly groups: GroupWords;
+  readonly grouping?: Grouping;
+  readonly apoz?: number;
+  readonly meanActivation?: number;
+  readonly keep: number;
+  readonly images: number;
+  readonly distill?: number;
+  readonly name?: string;
+}
+
+const EXPLANATION = `
+Each part is the model with the scores of its classes and one of 'other' (for a single class: one logit), without the
+channels that say least on images of these classes, trained with as many images of other classes as of each of its own.
+The plan joins the parts' scores, calibrated on the held-out images, by a softmax. While it is made, a folder of its steps
+lies beside it.`;
+
+export function splitCommand(): Command {
+  const command = new Command('split')
+    .description('take a model apart into small ones for groups of its classes, which see an image at once')
+    .argument('<model>', 'an .onnx or .skz file')
+    .requiredOption(
+      '-o, --output <folder>',
+      'where plan.json and the models of the parts go; must not be there, or empty',
+    )
+    .addOption(new Option('--by <what>', 'what parts are of').choices(['class']).default('class'))
+    .requiredOption(
+      '--groups <groups>',
+      "per-class; how many groups; or their classes: 'cat,dog;ship,truck'",
+      readGroups,
+    )
+    .addOption(
+      new Option(
+        '--grouping <how>',
+        'which classes go together: those with like features, or neighbours (default: features)',
+      ).choices(GROUPINGS),
+    );
+  withTargets(command, 'of each part (default: one for each group, 8x at most, where nothing else is told)')
+    .option('--apoz <part>', "a channel goes that is zero more often on the part's images (0.73)", numberBetween(0, 1))
+    .option(
+      '--mean-activation <n>',
+      'a channel goes whose mean |a| is lower (0.01); with --apoz where both hold',
+      numberBetween(0, 1e6),
+    )
+    .option('--keep <part>', 'the part of the channels of a layer that stays in any case', numberBetween(0, 1), 0.125)
+    .option('--images <n>', "of the part's own training images, that channels are judged on", wholeNumber(1), 512)
+    .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
+    .addOption(
+      new Option('--distill [weight]', 'the model as teacher of its parts, with this share in the loss')
+        .argParser(numberBetween(0, 1))
+        .preset('0.9'),
+    )
+    .option('--name <name>', 'of the plan (default: that of the folder)')
+    .addHelpText('after', EXPLANATION);
+  withTrainingWords(command, 'the highest learning rate, falling as a cosine', 0.01);
+  return withAction<SplitFlags>(command, async (output, [path = ''], flags) => {
+    await refuseSameFile(path, [flags.output]);
+    await refuseUsedFolder(flags.output);
+    // Before what is unfinished is looked for: it may be another run's, under way.
+    const lock = await lockOutput(flags.output);
+    try {
+      await run(output, path, flags);
+    } finally {
+      lock.release();
+    }
+  });
+}
+
+async function run(output: Output, path: string, given: SplitFlags): Promise<void> {
+  const folder = `${given.output}.steps`;
+  const words = wordsOf('split', path, given);
+  await checkUnfinished(folder, words, given.resume === true);
+  const { openData } = await import('../data/index.ts');
+  const { Meter, Stages } = await import('../compress/index.ts');
+  const { split, limit, seed, data } = given;
+  const training = await openData(data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
+  const validation = await openValidation(given, training);
+  const meter = new Meter();
+  const stages = new Stages(folder, words);
+  const stop = interruption();
+  try {
+    const { model, preprocessing, fresh } = await sourceOf(path, training, given, output);
+    if (fresh) throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
+    if (validation === undefined) {
+      output.warn(
+        `there are no held-out images: '${training.source}' itself is calibrated and measured on (--val names others)`,
+      );
+    }
+    const flags = { ...given, augment: fittingAugmentation(given.augment, preprocessing.shape) };
+    const { report, plan } = await splitModel(
+      { path, model, preprocessing, training, validation, meter, stages, folder, output, signal: stop.signal },
+      flags,
+    );
+    await replaceEmpty(plan, given.output);
+    await stages.clear();
+    for (const each of [training, validation]) if (each && each.skipped > 0) output.warn(skippedLine(each));
+    output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${given.output}/plan.json`);
+  } catch (error) {
+    if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
+    throw new CommandFailure(`${error.message}: repeat the call with --resume to go on from '${folder}'`);
+  } finally {
+    stop.end();
+    await meter.close();
+    await training.close();
+    await validation?.close();
+  }
+}
+
+/** @throws UsageError where there is something that would be mixed with the parts */
+async function refuseUsedFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined) return;
+  const what = !found.isDirectory() ? 'a file' : (await readdir(folder)).length > 0 ? 'a folder with files in it' : '';
+  if (what === '') return;
+  throw new UsageError(`--output must be a new or empty folder, '${folder}' is ${what}: choose another, or remove it`);
+}
+
+/** All of it is there, or nothing. */
+async function replaceEmpty(from: string, to: string): Promise<void> {
+  await rmdir(to).catch(() => {});
+  await rename(from, to);
+}
