@@ -61,7 +61,10 @@ export function splitCommand(): Command {
         'which classes go together: those with like features, or neighbours (default: features)',
       ).choices(GROUPINGS),
     );
-  withTargets(command, 'of each part (default: one for each group, 8x at most, where nothing else is told)')
+  withTargets(
+    command,
+    'of each part (default: as many times less as there are groups, 8x at most, or as near as that can be reached)',
+  )
     .option('--apoz <part>', "a channel goes that is zero more often on the part's images (0.73)", numberBetween(0, 1))
     .option(
       '--mean-activation <n>',

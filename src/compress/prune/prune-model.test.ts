@@ -123,6 +123,8 @@ describe('pruneModel()', () => {
     await expect(impossible).rejects.toThrow(
       `Cannot prune to 10 MACs (the least that can be reached is ${least}): ask for less, or let fewer channels be kept`,
     );
+    const words = { targets: [macsTarget(10)], score: l1Importance, multiple: () => 1 };
+    expect(costOf(await pruneModel(network(), { ...words, unreachable: 'smallest' })).macs).toBe(least);
   });
 
   it('refuses scales of a model without normalisations', async () => {

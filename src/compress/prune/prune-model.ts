@@ -23,6 +23,8 @@ export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'blocks'
   readonly stage?: (round: number, model: Model, make: () => Promise<Model>) => Promise<Model>;
   /** What happens to the model after each round but the last. */
   readonly between?: (model: Model, round: number) => Promise<Model>;
+  /** What comes of targets that are out of reach: an error, or the smallest model that there is. 'refuse' unless told. */
+  readonly unreachable?: 'refuse' | 'smallest';
   readonly signal?: AbortSignal;
 }
 
@@ -41,6 +43,7 @@ export async function pruneModel(
     multiple = fastMultiple,
     stage,
     between,
+    unreachable = 'refuse',
     signal,
     ...options
   }: PruneModelOptions,
@@ -77,7 +80,7 @@ export async function pruneModel(
       if (targets.some(({ most }, i) => (least.costs[i] ?? 0) > most)) throw unreachable(targets, least);
     }
     const pruned = await pruneToTarget(current, found, order, goals(round), signal);
-    if (!pruned.reached) throw unreachable(targets, pruned);
+    if (!pruned.reached && unreachable === 'refuse') throw outOfReach(targets, pruned);
     return pruned.model;
   };
   let current = model;
@@ -90,7 +93,7 @@ export async function pruneModel(
   return current;
 }
 
-function unreachable(targets: readonly PruningTarget[], { costs }: PrunedToTarget): SkeinError {
+function outOfReach(targets: readonly PruningTarget[], { costs }: PrunedToTarget): SkeinError {
   const round = (value: number): string => String(Number(value.toPrecision(4)));
   const missed = targets
     .map(({ unit, most }, i) => ({ unit, most, cost: costs[i] ?? 0 }))

@@ -22,7 +22,7 @@ export interface SilenceThresholds {
   readonly meanActivation?: number;
 }
 
-export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'multiple' | 'signal'> {
+export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'multiple' | 'unreachable' | 'signal'> {
   readonly thresholds?: SilenceThresholds;
   /** All are met; none leaves it at the thresholds. */
   readonly targets?: readonly PruningTarget[];

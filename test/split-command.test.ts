@@ -1,0 +1,213 @@
+/** `skein split` as a process of its own: what it writes, prints, and ends with. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openData } from '../src/data/index.ts';
+import { writeModel } from '../src/onnx/index.ts';
+import { GraphBuilder } from '../src/ops/index.ts';
+import { feed, openOnnx } from './run-onnx.ts';
+import { MAIN, skeinIn } from './run-skein.ts';
+import { writeSmallShapes } from './small-shapes.ts';
+
+const NAMES = 'circle,crescent,cross,hexagon,pentagon;ring,semicircle,square,star,triangle';
+const WORDS = ['--data', 'images', '--val', 'images', '--images', '20', '--batch', '16', '--threads', '1'] as const;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-split-'));
+  await writeSmallShapes(join(folder, 'images'), 60);
+  await writeModel(network(10), join(folder, 'net.onnx'));
+  await writeModel(network(7), join(folder, 'seven.onnx'));
+  const odd = new GraphBuilder();
+  const x = odd.flatten(odd.globalAveragePool(odd.conv(odd.input('input', 'float32', ['n', 3, 32, 32]), CONV)));
+  odd.output('logits', odd.mul(odd.linear(x, { out: 10 }), odd.linear(x, { out: 10 })));
+  await writeModel(odd.build(), join(folder, 'odd.onnx'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const CONV = { out: 16, kernel: 3, stride: 2, padding: 1 } as const;
+
+function network(classes: number) {
+  const b = new GraphBuilder({ seed: 3 });
+  let y = b.input('input', 'float32', ['batch', 3, 32, 32]);
+  for (let i = 0; i < 3; i++) y = b.relu(b.batchNorm(b.conv(y, CONV)));
+  b.output('logits', b.linear(b.flatten(b.globalAveragePool(y)), { out: classes }));
+  return b.build();
+}
+
+const skein = skeinIn(() => folder);
+const split = (output: string, ...args: string[]) => skein('split', 'net.onnx', ...WORDS, '-o', output, ...args);
+
+interface PlanPart {
+  readonly classes: readonly string[];
+  readonly scale?: readonly number[];
+  readonly bias?: readonly number[];
+  readonly node: { readonly model: string };
+}
+
+async function planOf(output: string) {
+  const plan = JSON.parse(await readFile(join(folder, output, 'plan.json'), 'utf8'));
+  return {
+    labels: plan.labels as readonly string[],
+    ...(plan.root.parallel as { readonly other: string; readonly parts: readonly PlanPart[] }),
+  };
+}
+
+/** How often the plan's answer is right, by its file and its models alone. */
+async function top1Of(output: string): Promise<number> {
+  const { labels, parts, other } = await planOf(output);
+  const data = await openData(join(folder, 'images'), { split: 'test' });
+  const pre = { shape: [3, 32, 32], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+  const scores: number[][] = Array.from({ length: data.size }, () => []);
+  for (const { classes, scale, bias, node } of parts) {
+    const session = await openOnnx(await readFile(join(folder, output, node.model)));
+    for await (const batch of data.batches(pre, data.size)) {
+      const outputs = await session.run({ input: feed('float32', batch.data, [batch.count, 3, 32, 32]) });
+      const seen = Object.values(outputs)[0] as unknown as { data: Float32Array; dims: readonly number[] };
+      for (let row = 0; row < batch.count; row++) {
+        const width = seen.dims[1] as number;
+        const own = [...seen.data.subarray(row * width, (row + 1) * width)];
+        const [rest = 0, ...ofClasses] = width === 1 ? [0, ...own] : own;
+        for (const [i, score] of ofClasses.entries()) {
+          const against = score - (other === 'subtracted' ? rest : 0);
+          const logit = (scale?.[i] ?? 1) * against + (bias?.[i] ?? 0);
+          (scores[row] as number[])[labels.indexOf(classes[i] as string)] = logit;
+        }
+      }
+    }
+    await session.release();
+  }
+  const right = scores.filter((row, i) => row.indexOf(Math.max(...row)) === data.label(i)).length;
+  await data.close();
+  return right / scores.length;
+}
+
+describe('skein split', () => {
+  it('writes a plan of parts that answer together, and shows them beside the model', async () => {
+    const { code, stdout, stderr } = await split('two', '--groups', NAMES, '--epochs', '2');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/part-1 of 2: circle, .*\n(.*\n)*part-2, epoch 2\/2: loss \d.*held out/);
+    expect(stdout).toMatch(/part-2.onnx +ring, semicircle, square, star, … \(5\) +\d/);
+    expect(stdout).toMatch(/parameters of the largest part .* [\d.]+x fewer/);
+    expect(stdout).toMatch(/one image, the slowest part .* [\d.]+x faster/);
+    expect((await readdir(join(folder, 'two'))).sort()).toEqual(['part-1.onnx', 'part-2.onnx', 'plan.json']);
+    expect((await readdir(folder)).filter((name) => name.startsWith('two'))).toEqual(['two']);
+    const { parts } = await planOf('two');
+    expect(parts.map(({ classes }) => classes.join(',')).join(';')).toBe(NAMES);
+    const evaluated = await skein('evaluate', 'two/plan.json', '--data', 'images', '--split', 'test', '--json');
+    expect(evaluated.code, evaluated.stderr).toBe(0);
+    expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('two'), 12);
+  });
+
+  it('splits per class into networks of one logit, with the model as teacher', async () => {
+    const { code, stdout, stderr } = await split(
+      'single',
+      '--groups',
+      'per-class',
+      '--epochs',
+      '1',
+      '--distill',
+      '--json',
+    );
+    expect(code, stderr).toBe(0);
+    const { parts, before, after, samples, tried } = JSON.parse(stdout);
+    expect(parts).toHaveLength(10);
+    // Eight times fewer MACs are out of reach: half of the channels of each layer are what stays.
+    for (const { macs } of parts) expect(macs).toBeLessThan(before.macs / 2);
+    expect(after.params).toBe(Math.max(...parts.map(({ params }: { params: number }) => params)));
+    expect(after.macs).toBe(parts.reduce((sum: number, part: { macs: number }) => sum + part.macs, 0));
+    expect([samples, tried.length]).toEqual([60, 4]);
+    const evaluated = await skein('evaluate', 'single/plan.json', '--data', 'images', '--split', 'test', '--json');
+    expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('single'), 12);
+  });
+
+  it.each([
+    [['--groups', '3', '--target-params', '2x']],
+    [['--groups', '3', '--grouping', 'contiguous', '--apoz', '0.73', '--mean-activation', '0.01']],
+    [['--groups', '1']],
+  ])('takes %j', async (words) => {
+    const output = words.join('');
+    const { code, stdout, stderr } = await split(output, ...words, '--epochs', '0', '--json');
+    expect(code, stderr).toBe(0);
+    const { parts, before, after } = JSON.parse(stdout);
+    expect(parts.flatMap(({ classes }: { classes: string[] }) => classes)).toHaveLength(10);
+    const sizes = parts.map(({ classes }: { classes: string[] }) => classes.length).sort();
+    expect(sizes).toEqual(words.includes('1') ? [10] : [3, 3, 4]);
+    if (words.includes('--target-params')) expect(after.params).toBeLessThanOrEqual(before.params / 2);
+    if (words.includes('contiguous')) expect(parts[0].classes).toEqual(['circle', 'crescent', 'cross', 'hexagon']);
+  });
+
+  it.each<[string[], number, RegExp]>([
+    [['--groups', '11'], 2, /expected from 1 to 10 of them, so that each has a class, received 11/],
+    [['--groups', NAMES.replace('star', 'stra')], 2, /there is no class 'stra': did you mean 'star'\?/],
+    [['--groups', NAMES.replace('star', 'ring')], 2, /expected each class once, 'ring' is there twice/],
+    [['--groups', NAMES.replace('star,', '')], 2, /expected every class in one of them, star missing/],
+    [['--groups', NAMES, '--grouping', 'contiguous'], 2, /--grouping says how --groups <k> come about/],
+    [['--groups', '2', '--by', 'filters'], 2, /Allowed choices are class/],
+    [
+      ['--groups', '2', '--target-macs', '1000x'],
+      1,
+      /Cannot prune to [\d.]+ MACs \(the least that can be reached is \d+\)/,
+    ],
+    [['--groups', '2', '--target-params', '10M'], 2, /--target-params must be below what the model has/],
+    [
+      ['--groups', '2', '--limit', '5'],
+      1,
+      /expected images of every class in 'images', split 'train', there are none of/,
+    ],
+    [['seven.onnx', '--groups', '2'], 1, /The classes of 'images' must be those of the model.*received circle/],
+    [['odd.onnx', '--groups', '2'], 1, /Cannot take the classes of 'logits' apart: .*they come from node '\/Mul'/],
+    [['resnet8', '--groups', '2'], 2, /<model> must be an .onnx or .skz file, received 'resnet8'/],
+  ])('refuses %j', async (words, expected, message) => {
+    const [model, rest] = words[0]?.startsWith('--') ? ['net.onnx', words] : [words[0] as string, words.slice(1)];
+    const { code, stderr, stdout } = await skein('split', model, ...WORDS, '-o', 'none', '--epochs', '1', ...rest);
+    expect({ code, stdout }, stderr).toEqual({ code: expected, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect((await readdir(folder)).filter((name) => name.startsWith('none'))).toEqual([]);
+  });
+
+  it('leaves a folder alone that has something in it, and takes an empty one', async () => {
+    await mkdir(join(folder, 'used'));
+    await mkdir(join(folder, 'empty'));
+    await writeFile(join(folder, 'used', 'notes.txt'), 'mine');
+    const used = await split('used', '--groups', '2', '--epochs', '0');
+    expect(used).toMatchObject({ code: 2, stderr: expect.stringContaining("'used' is a folder with files in it") });
+    const file = await split('used/notes.txt', '--groups', '2', '--epochs', '0');
+    expect(file).toMatchObject({ code: 2, stderr: expect.stringContaining("'used/notes.txt' is a file") });
+    expect(await readdir(join(folder, 'used'))).toEqual(['notes.txt']);
+    const empty = await split('empty', '--groups', '2', '--epochs', '0');
+    expect(empty.code, empty.stderr).toBe(0);
+    expect(await readdir(join(folder, 'empty'))).toContain('plan.json');
+  });
+
+  it('goes on after an interruption, to the same bits', async () => {
+    const call = (output: string) => ['split', 'net.onnx', ...WORDS, '-o', output, '--groups', NAMES, '--epochs', '30'];
+    const child = spawn(process.execPath, [MAIN, ...call('resumed')], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      if (!child.killed && stderr.includes('part-2, epoch 2/30')) child.kill('SIGINT');
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('--resume') });
+    expect(existsSync(join(folder, 'resumed'))).toBe(false);
+    const other = await skein(...call('resumed'), '--resume', '--epochs', '29');
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 30, received 29') });
+    const again = await skein(...call('resumed'));
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('go on with --resume, or remove it') });
+    const resumed = await skein(...call('resumed'), '--resume');
+    const whole = await skein(...call('whole'));
+    expect([resumed.code, whole.code], resumed.stderr + whole.stderr).toEqual([0, 0]);
+    expect(resumed.stderr).not.toContain('part-1, epoch');
+    const plans = await Promise.all(['resumed', 'whole'].map(planOf));
+    expect(plans[0]).toEqual(plans[1]);
+    expect((await readdir(folder)).filter((name) => name.startsWith('resumed'))).toEqual(['resumed']);
+  });
+});
