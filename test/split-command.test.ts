@@ -1,6 +1,6 @@
 /** `skein split` as a process of its own: what it writes, prints, and ends with. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { once as closed } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -184,22 +184,24 @@ describe('skein split', () => {
     expect(await readdir(join(folder, 'empty'))).toContain('plan.json');
   });
 
-  it('goes on after an interruption, to the same bits', async () => {
-    const call = (output: string) => ['split', 'net.onnx', ...WORDS, '-o', output, '--groups', NAMES, '--epochs', '30'];
-    const child = spawn(process.execPath, [MAIN, ...call('resumed')], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+  /** Sends Ctrl-C once this has been said. */
+  async function interrupted(args: readonly string[], once: string): Promise<void> {
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
-      if (!child.killed && stderr.includes('part-2, epoch 2/30')) child.kill('SIGINT');
+      if (!child.killed && stderr.includes(once)) child.kill('SIGINT');
     });
-    const [code] = (await once(child, 'close')) as [number];
+    const [code] = (await closed(child, 'close')) as [number];
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('--resume') });
+  }
+
+  it('goes on after an interruption, to the same bits', async () => {
+    const call = (output: string) => ['split', 'net.onnx', ...WORDS, '-o', output, '--groups', NAMES, '--epochs', '8'];
+    await interrupted(call('resumed'), 'part-2, epoch 2/8');
     expect(existsSync(join(folder, 'resumed'))).toBe(false);
-    const other = await skein(...call('resumed'), '--resume', '--epochs', '29');
-    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 30, received 29') });
+    const other = await skein(...call('resumed'), '--resume', '--epochs', '7');
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 8, received 7') });
     const again = await skein(...call('resumed'));
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('go on with --resume, or remove it') });
     const resumed = await skein(...call('resumed'), '--resume');
@@ -209,5 +211,16 @@ describe('skein split', () => {
     const plans = await Promise.all(['resumed', 'whole'].map(planOf));
     expect(plans[0]).toEqual(plans[1]);
     expect((await readdir(folder)).filter((name) => name.startsWith('resumed'))).toEqual(['resumed']);
+  });
+
+  it('trains parts at once to the bits that they have one after another, interrupted or not', async () => {
+    const call = (output: string, threads: string) => [
+      ...['split', 'net.onnx', ...WORDS, '-o', output, '--groups', 'per-class', '--epochs', '6', '--threads', threads],
+    ];
+    await interrupted(call('together', '2'), 'epoch 2/6');
+    const outcomes = [await skein(...call('together', '2'), '--resume'), await skein(...call('alone', '1'))];
+    for (const { code, stderr } of outcomes) expect(code, stderr).toBe(0);
+    const plans = await Promise.all(['together', 'alone'].map(planOf));
+    expect(plans[0]).toEqual(plans[1]);
   });
 });

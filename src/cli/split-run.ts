@@ -5,7 +5,6 @@ import type { Dataset } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ClassGroup } from '../split/index.ts';
 import { definedOnly } from './command.ts';
-import { fineTuner, TEMPERATURE } from './fine-tuner.ts';
 import { pruningTargets } from './pruning-targets.ts';
 import type { SplitFlags } from './split.ts';
 import { type SplitContext, type SplitPart, stopIf } from './split-context.ts';
@@ -13,7 +12,7 @@ import { classGroups } from './split-groups.ts';
 import { measure, record } from './split-measure.ts';
 import { writeParts } from './split-plan.ts';
 import type { SplitReport } from './split-report.ts';
-import { count } from './table.ts';
+import { trainParts } from './split-train.ts';
 
 /** @returns what was done, and the folder with the plan */
 export async function splitModel(
@@ -125,29 +124,4 @@ async function targetsOf(
   // What nobody asked for must not be what it fails by.
   const unreachable = usual === undefined ? 'refuse' : 'smallest';
   return { targets: await pruningTargets(base, around, words), words, unreachable };
-}
-
-async function trainParts(
-  { training, validation, preprocessing, stages, output, signal }: SplitContext,
-  base: Model,
-  parts: readonly SplitPart[],
-  flags: SplitFlags,
-): Promise<SplitPart[]> {
-  const { partTraining } = await import('../split/index.ts');
-  const { costOf } = await import('../ops/index.ts');
-  const { inputShapesOf } = await import('../compress/index.ts');
-  const { distill, ...others } = flags;
-  const teacher = { model: base, preprocessing };
-  const fineTune = fineTuner(others, { training, validation, preprocessing, teacher, stages, output, signal });
-  const taughtBy = distill === undefined ? {} : { teacher: { ...teacher, temperature: TEMPERATURE, weight: distill } };
-  const trained: SplitPart[] = [];
-  for (const [i, part] of parts.entries()) {
-    const { classes, name, model } = part;
-    const { params, macs } = costOf(model, { inputShapes: inputShapesOf(model, preprocessing.shape) });
-    const names = listNames(classes.map((c) => training.classNames[c] ?? ''));
-    output.note(`${name} of ${parts.length}: ${names}; ${count(params)} parameters, ${count(macs)} MACs`);
-    const told = partTraining(classes, { training, ...definedOnly({ validation }), seed: flags.seed + i, ...taughtBy });
-    trained.push({ ...part, model: await fineTune(name, model, told) });
-  }
-  return trained;
 }

@@ -6,6 +6,7 @@ import { fittingAugmentation } from './augmentation.ts';
 import {
   CommandFailure,
   definedOnly,
+  MOST_THREADS,
   numberBetween,
   type Output,
   refuseSameFile,
@@ -32,6 +33,7 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly keep: number;
   readonly images: number;
   readonly distill?: number;
+  readonly atOnce?: number;
   readonly name?: string;
 }
 
@@ -78,6 +80,11 @@ export function splitCommand(): Command {
       new Option('--distill [weight]', 'the model as teacher of its parts, with this share in the loss')
         .argParser(numberBetween(0, 1))
         .preset('0.9'),
+    )
+    .option(
+      '--at-once <n>',
+      'parts trained at a time, with the threads shared among them (default: as many as --threads)',
+      wholeNumber(1, MOST_THREADS),
     )
     .option('--name <name>', 'of the plan (default: that of the folder)')
     .addHelpText('after', EXPLANATION);
