@@ -116,6 +116,25 @@ describe('pruneModel()', () => {
     }
   });
 
+  it('does not measure a target while one before it is missed', async () => {
+    const model = network();
+    const { macs, params } = costOf(model);
+    const seen: number[] = [];
+    const slow: PruningTarget = {
+      unit: 'ms',
+      most: macs,
+      cost: (each) => {
+        seen.push(costOf(each).params);
+        return 0;
+      },
+    };
+    await pruneModel(model, { targets: [paramsTarget(params / 3), slow], score: l1Importance, multiple: () => 1 });
+    // Before anything, where targets of rounds come from.
+    expect(seen[0]).toBe(params);
+    expect(seen.length).toBeGreaterThan(2);
+    for (const each of seen.slice(1)) expect(each).toBeLessThanOrEqual(params / 3);
+  });
+
   it('says what can be reached', async () => {
     const impossible = pruneModel(network(), { targets: [macsTarget(10)], score: l1Importance, multiple: () => 1 });
     // 2 of 12 and 3 of 20 channels: an eighth, rounded up.

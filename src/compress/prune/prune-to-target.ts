@@ -41,20 +41,25 @@ export async function pruneToTarget(
   targets: readonly PruningTarget[],
   signal?: AbortSignal,
 ): Promise<PrunedToTarget> {
-  const after = async (count: number): Promise<PrunedToTarget> => {
+  // Once one target is missed the others say nothing, and measuring them may take long.
+  const after = async (count: number, completely = false): Promise<PrunedToTarget> => {
     const costs: number[] = [];
     const steps = order.slice(0, count);
     const pruned = prunedModel(model, groups, steps);
-    for (const { cost } of targets) {
+    let reached = true;
+    for (const { cost, most } of targets) {
       if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while looking for how much to prune');
-      costs.push(await cost(pruned));
+      const now = await cost(pruned);
+      costs.push(now);
+      if (now <= most) continue;
+      reached = false;
+      if (!completely) break;
     }
-    const reached = targets.every(({ most }, i) => (costs[i] ?? 0) <= most);
     return { model: pruned, steps, costs, reached };
   };
   const none = await after(0);
   if (none.reached) return none;
-  let best = await after(order.length);
+  let best = await after(order.length, true);
   if (!best.reached) return best;
   let [low, high] = [0, order.length];
   while (high - low > 1) {
