@@ -79,10 +79,20 @@ async function cutParts(
 ): Promise<SplitPart[]> {
   const { classImportance, imagesOfClasses, prunePart } = await import('../split/index.ts');
   const { withClassScores } = await import('../transforms/index.ts');
-  const { apoz, meanActivation, keep, images, seed } = flags;
+  const { inputShapesOf } = await import('../compress/index.ts');
+  const { apoz, meanActivation, keep, images, seed, weighCosts } = flags;
   const thresholds = definedOnly({ apoz, meanActivation });
   const { targets, words, unreachable } = await targetsOf(base, groups.length, { meter, preprocessing }, flags);
-  const settings = [{ ...words, thresholds, keep, images, seed, preprocessing }, await training.digest()];
+  const against = {
+    costs: targets.some(({ unit }) => unit === 'parameters')
+      ? targets.length > 1
+        ? (['params', 'macs'] as const)
+        : (['params'] as const)
+      : (['macs'] as const),
+    weight: weighCosts,
+    options: { inputShapes: inputShapesOf(base, preprocessing.shape) },
+  };
+  const settings = [{ ...words, thresholds, keep, images, seed, weighCosts, preprocessing }, await training.digest()];
   const progress = output.progress('parts cut', groups.length, { exitOnInterrupt: false });
   const parts: SplitPart[] = [];
   try {
@@ -93,7 +103,7 @@ async function cutParts(
       const order = imagesOfClasses(training.labels, classes, images, seed);
       const model = await stages.model(`${name}.cut`, [whole, classes, ...settings], () =>
         prunePart(whole, {
-          ...{ thresholds, targets, unreachable, keep, signal },
+          ...{ thresholds, targets, unreachable, keep, against, signal },
           judge: (each, channels) => {
             if (signal.aborted) throw new SkeinError('cancelled', `Stopped while ${name} was cut`);
             return classImportance(meter, each, channels, training, preprocessing, { order });

@@ -31,6 +31,7 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly apoz?: number;
   readonly meanActivation?: number;
   readonly keep: number;
+  readonly weighCosts: number;
   readonly images: number;
   readonly distill?: number;
   readonly atOnce?: number;
@@ -74,6 +75,12 @@ export function splitCommand(): Command {
       numberBetween(0, 1e6),
     )
     .option('--keep <part>', 'the part of the channels of a layer that stays in any case', numberBetween(0, 1), 0.125)
+    .option(
+      '--weigh-costs <n>',
+      'how much the parameters or MACs of a channel count against its rank: 0 not at all, 1 fully',
+      numberBetween(0, 1),
+      0,
+    )
     .option('--images <n>', "of the part's own training images, that channels are judged on", wholeNumber(1), 512)
     .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
     .addOption(

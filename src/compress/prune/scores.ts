@@ -40,3 +40,17 @@ export function rankedBy(criteria: readonly Float64Array[]): Float64Array {
 export function unitsWhere({ unitCount }: ChannelGroups, matches: (unit: number) => boolean): number[] {
   return Array.from({ length: unitCount }, (_, unit) => unit).filter(matches);
 }
+
+/**
+ * Importances against what units cost: divided by (cost / mean cost) ^ weight, so that with weight 0 nothing changes, and with
+ * 1 it is what is lost for what is saved. Of several kinds of costs the mean of their shares counts. What costs nothing is
+ * worth nothing to remove: NaN.
+ */
+export function perCost(importance: Float64Array, costs: readonly Float64Array[], weight: number): Float64Array {
+  if (weight === 0 || costs.length === 0) return importance;
+  const means = costs.map((each) => each.reduce((sum, cost) => sum + cost, 0) / each.length);
+  return importance.map((value, unit) => {
+    const share = costs.reduce((sum, each, kind) => sum + (each[unit] ?? 0) / (means[kind] || 1), 0) / costs.length;
+    return share === 0 ? Number.NaN : value / share ** weight;
+  });
+}

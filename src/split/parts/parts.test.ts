@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose } from '../../../test/expect-close.ts';
 import { smallImages } from '../../../test/small-training.ts';
-import { fineTune, Meter, macsTarget } from '../../compress/index.ts';
+import { fineTune, Meter, macsTarget, paramsTarget, perCost } from '../../compress/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
@@ -161,6 +161,29 @@ describe('prunePart()', () => {
     expect(widthsOf(await prunePart(model, { judge }))).toEqual([16, 16]);
   });
 
+  it('takes expensive channels first where costs are weighed', async () => {
+    const b = new GraphBuilder({ seed: 3 });
+    const x = b.input('input', 'float32', ['batch', 3, 8, 8]);
+    // Sixteen times the places before the pooling.
+    let y = b.relu(b.conv(x, { out: 16, kernel: 3, padding: 1, name: 'a' }));
+    y = b.relu(b.conv(b.maxPool(y, { kernel: 4, stride: 4 }), { out: 32, kernel: 3, padding: 1, name: 'b' }));
+    b.output('logits', b.linear(b.flatten(b.globalAveragePool(y)), { out: 10 }));
+    const model = b.build();
+    const { macs, params } = costOf(model);
+    const cut = async (costs: readonly ('macs' | 'params')[], weight: number) => {
+      const targets = costs[0] === 'macs' ? [macsTarget(macs * 0.6)] : [paramsTarget(params * 0.6)];
+      const words = { judge, targets, against: { costs, weight }, multiple: () => 1 };
+      const [a = 0, c = 0] = widthsOf(await prunePart(model, words));
+      return { a: a / 16, b: c / 32 };
+    };
+    // A channel of `a` costs 27 · 64 + 9 · 32 · 4 MACs, one of `b` 9 · 16 · 4 + 10; parameters 27 + 1 + 9 · 32 and 9 · 16 + 1 + 10.
+    for (const costs of [['macs'], ['params']] as const) {
+      const [plain, weighed] = [await cut(costs, 0), await cut(costs, 1)];
+      expect(weighed.a, costs[0]).toBeLessThan(plain.a);
+      expect(weighed.b, costs[0]).toBeGreaterThan(plain.b);
+    }
+  });
+
   it('goes on to the targets from what the thresholds leave', async () => {
     const model = network(silent);
     const { macs } = costOf(model);
@@ -260,6 +283,17 @@ describe('recordPart()', () => {
       expect(logits[2 * row + 1]).toBeGreaterThan(exact - 1e-5);
     }
   });
+});
+
+it('perCost() holds importances against shares of costs', () => {
+  const importance = Float64Array.of(1, 1, 2, Number.NaN, 1);
+  const [params, macs] = [Float64Array.of(1, 4, 4, 1, 0), Float64Array.of(10, 10, 10, 10, 10)];
+  expect([...perCost(importance, [params], 0)]).toEqual([...importance]);
+  // The mean is 2.
+  expectClose(perCost(importance, [params], 1).subarray(0, 3), [2, 0.5, 1], 1e-12);
+  expectClose(perCost(importance, [params], 0.5).subarray(0, 2), [Math.SQRT2, Math.SQRT1_2], 1e-12);
+  expectClose(perCost(importance, [params, macs], 1).subarray(0, 2), [1 / 0.75, 1 / 1.5], 1e-12);
+  expect([...perCost(importance, [params], 1).subarray(3)]).toEqual([Number.NaN, Number.NaN]);
 });
 
 it('ownAccuracy() is the mean over other and each class', () => {

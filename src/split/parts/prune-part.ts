@@ -6,11 +6,15 @@ import {
   fastMultiple,
   type PruneModelOptions,
   type PruningTarget,
+  perCost,
   prunedModel,
   pruneModel,
   pruningOrder,
+  type UnitCosts,
+  unitCosts,
 } from '../../compress/index.ts';
 import type { Model } from '../../graph/index.ts';
+import type { CostOptions } from '../../ops/index.ts';
 import { type ChannelGroups, channelGroups } from '../../transforms/index.ts';
 import type { ClassImportance } from './class-importance.ts';
 
@@ -27,6 +31,13 @@ export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'mult
   /** All are met; none leaves it at the thresholds. */
   readonly targets?: readonly PruningTarget[];
   readonly judge: (model: Model, groups: ChannelGroups) => Promise<ClassImportance>;
+  /** What targets save, which the importance is held against: see `perCost`. Not at all unless told. */
+  readonly against?: {
+    readonly costs: readonly (keyof UnitCosts)[];
+    readonly weight: number;
+    /** The shape of an image, where the model leaves it open. */
+    readonly options?: CostOptions;
+  };
 }
 
 /**
@@ -34,14 +45,23 @@ export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'mult
  * @throws SkeinError as `pruneModel` does
  */
 export async function prunePart(model: Model, options: PrunePartOptions): Promise<Model> {
-  const { thresholds = {}, targets = [], judge, ...others } = options;
+  const { thresholds = {}, targets = [], judge, against, ...others } = options;
   const isTold = thresholds.apoz !== undefined || thresholds.meanActivation !== undefined;
   const audible = isTold ? await withoutSilent(model, thresholds, options) : model;
   if (targets.length === 0) return audible;
   return pruneModel(audible, {
     ...others,
     targets,
-    score: async (each, groups) => (await judge(each, groups)).importance,
+    score: async (each, groups) => {
+      const { importance } = await judge(each, groups);
+      if (against === undefined) return importance;
+      const costs = unitCosts(each, groups, against.options);
+      return perCost(
+        importance,
+        against.costs.map((kind) => costs[kind]),
+        against.weight,
+      );
+    },
   });
 }
 
