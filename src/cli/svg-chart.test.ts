@@ -65,6 +65,7 @@ it('drawCells() shades from white to dark', () => {
 it('svgFile() puts drawings below each other', () => {
   const file = svgFile([chart, { width: 700, height: 10, body: '<g/>' }]);
   expect(file).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="700" height="410" /);
+  expect(file).toContain('<title>a &lt; b &amp; &quot;c&quot;</title>');
   expect(file).toContain('<g transform="translate(0 400)">');
   expect(file.match(/<g[ >]/g)?.length).toBe(file.match(/<\/g>/g)?.length);
 });

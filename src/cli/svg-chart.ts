@@ -44,6 +44,8 @@ export interface Cell {
 
 /** A picture, or a part of one. */
 export interface Drawing {
+  /** For those who cannot see it. */
+  readonly title?: string;
   readonly width: number;
   readonly height: number;
   readonly body: string;
@@ -101,7 +103,7 @@ export function drawChart({ title, x, y, series }: Chart, width = WIDTH, height 
     }
   }
   parts.push(...legend(series, width));
-  return { width, height, body: parts.join('\n') };
+  return { title, width, height, body: parts.join('\n') };
 }
 
 export function drawCells({ title, columns, rows }: CellTable): Drawing {
@@ -135,7 +137,7 @@ export function drawCells({ title, columns, rows }: CellTable): Drawing {
     }
   }
   const width = Math.max(left + cell * columns.length + MARGIN.right, 2 * MARGIN.right + LETTER * title.length);
-  return { width, height: CELLS_TOP + 16 + rows.length * ROW, body: parts.join('\n') };
+  return { title, width, height: CELLS_TOP + 16 + rows.length * ROW, body: parts.join('\n') };
 }
 
 /** The file: drawings below each other. */
@@ -150,6 +152,7 @@ export function svgFile(drawings: readonly Drawing[]): string {
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(drawings.flatMap(({ title }) => title ?? []).join('; '))}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...parts,
     '</svg>',

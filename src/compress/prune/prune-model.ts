@@ -5,8 +5,8 @@
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
 import { type ChannelGroup, type ChannelGroups, channelGroups } from '../../transforms/index.ts';
-import { type PrunedToTarget, type PruningTarget, pruneToTarget } from './prune-to-target.ts';
-import { fastMultiple, type OrderOptions, pruningOrder } from './pruning-order.ts';
+import { type PruningTarget, pruneToTarget } from './prune-to-target.ts';
+import { fastMultiple, type OrderOptions, prunedModel, pruningOrder } from './pruning-order.ts';
 
 export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'blocks'> {
   /** All are met. */
@@ -73,14 +73,15 @@ export async function pruneModel(
       least: (group) => keep * sizeOf(group),
       multiple: (group) => multiple(sizeOf(group)),
     });
-    if (round === 1 && rounds > 1) {
+    if (round === 1 && rounds > 1 && unreachable === 'refuse') {
       // Not after hours of training in between.
-      const all = targets.map((target) => ({ ...target, most: Number.NEGATIVE_INFINITY }));
-      const least = await pruneToTarget(current, found, order, all, signal);
-      if (targets.some(({ most }, i) => (least.costs[i] ?? 0) > most)) throw unreachable(targets, least);
+      const bare = prunedModel(current, found, order);
+      const costs: number[] = [];
+      for (const { cost } of targets) costs.push(await cost(bare));
+      if (targets.some(({ most }, i) => (costs[i] ?? 0) > most)) throw outOfReach(targets, costs);
     }
     const pruned = await pruneToTarget(current, found, order, goals(round), signal);
-    if (!pruned.reached && unreachable === 'refuse') throw outOfReach(targets, pruned);
+    if (!pruned.reached && unreachable === 'refuse') throw outOfReach(targets, pruned.costs);
     return pruned.model;
   };
   let current = model;
@@ -93,7 +94,8 @@ export async function pruneModel(
   return current;
 }
 
-function outOfReach(targets: readonly PruningTarget[], { costs }: PrunedToTarget): SkeinError {
+/** @param costs of the smallest model that there is, by each target */
+function outOfReach(targets: readonly PruningTarget[], costs: readonly number[]): SkeinError {
   const round = (value: number): string => String(Number(value.toPrecision(4)));
   const missed = targets
     .map(({ unit, most }, i) => ({ unit, most, cost: costs[i] ?? 0 }))
