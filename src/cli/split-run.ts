@@ -84,11 +84,7 @@ async function cutParts(
   const thresholds = definedOnly({ apoz, meanActivation });
   const { targets, words, unreachable } = await targetsOf(base, groups.length, { meter, preprocessing }, flags);
   const against = {
-    costs: targets.some(({ unit }) => unit === 'parameters')
-      ? targets.length > 1
-        ? (['params', 'macs'] as const)
-        : (['params'] as const)
-      : (['macs'] as const),
+    costs: [await hardestOf(targets, base)],
     weight: weighCosts,
     options: { inputShapes: inputShapesOf(base, preprocessing.shape) },
   };
@@ -120,6 +116,16 @@ async function cutParts(
     progress.end();
   }
   return parts;
+}
+
+/** What the target that is furthest away saves: the others are mostly met on the way. */
+async function hardestOf(targets: readonly PruningTarget[], base: Model): Promise<'params' | 'macs'> {
+  let hardest = { factor: 0, saves: 'macs' as 'params' | 'macs' };
+  for (const { unit, cost, most } of targets) {
+    const factor = (await cost(base)) / most;
+    if (factor > hardest.factor) hardest = { factor, saves: unit === 'parameters' ? 'params' : 'macs' };
+  }
+  return hardest.saves;
 }
 
 async function targetsOf(
