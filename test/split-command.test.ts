@@ -197,11 +197,11 @@ describe('skein split', () => {
   }
 
   it('goes on after an interruption, to the same bits', async () => {
-    const call = (output: string) => ['split', 'net.onnx', ...WORDS, '-o', output, '--groups', NAMES, '--epochs', '8'];
-    await interrupted(call('resumed'), 'part-2, epoch 2/8');
+    const call = (output: string) => ['split', 'net.onnx', ...WORDS, '-o', output, '--groups', NAMES, '--epochs', '20'];
+    await interrupted(call('resumed'), 'part-2, epoch 2/20');
     expect(existsSync(join(folder, 'resumed'))).toBe(false);
-    const other = await skein(...call('resumed'), '--resume', '--epochs', '7');
-    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 8, received 7') });
+    const other = await skein(...call('resumed'), '--resume', '--epochs', '19');
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('with another --epochs, 20, received 19') });
     const again = await skein(...call('resumed'));
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('go on with --resume, or remove it') });
     const resumed = await skein(...call('resumed'), '--resume');
