@@ -39,12 +39,13 @@ async function compare(options: CompressionOptions): Promise<void> {
   for (const chain of chains) await makeChain(chain, options, log);
   const files = new Map(chains.map((chain) => [chain, fileOf(chain, options)]));
   const rows = await measureChains(files, options, log);
+  const images = `${options.split === 'test' ? 'test' : 'validation'} images`;
   const header = [
     machineLine(describeMachine()),
-    `top-1 of the ${options.split === 'test' ? 'test' : 'validation'} images, in points against the model as it is or, where it says so, after the same epochs of training; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
+    `top-1 of the ${images}, in points against the model as it is or, where it says so, after the same epochs of training; one image on one thread, medians of ${options.rounds} rounds in which all models of a kind take turns; images/s on all cores`,
   ];
   console.log(`${header.map((line) => `# ${line}`).join('\n')}\n\n${compressionText(rows)}`);
-  if (options.picture !== undefined) await writeFile(options.picture, paretoPicture(rows));
+  if (options.picture !== undefined) await writeFile(options.picture, paretoPicture(rows, images));
   if (options.markdown !== undefined) {
     await writeFile(options.markdown, `${header.join('  \n')}\n\n${compressionMarkdown(rows)}\n`);
   }

@@ -2,7 +2,8 @@
 import { drawChart, svgFile } from '../../src/cli/svg-chart.ts';
 import type { CompressionRow } from './table.ts';
 
-export function paretoPicture(rows: readonly CompressionRow[]): string {
+/** @param images that the accuracies are of, in words */
+export function paretoPicture(rows: readonly CompressionRow[], images: string): string {
   const series = [...new Set(rows.map(({ chain }) => chain.model))].flatMap((model) => {
     const ofModel = rows.filter(({ chain }) => chain.model === model).sort((a, b) => a.latencyMs - b.latencyMs);
     const place = ({ latencyMs, top1 }: CompressionRow): [number, number] => [Math.log10(latencyMs), 100 * top1];
@@ -28,7 +29,7 @@ export function paretoPicture(rows: readonly CompressionRow[]): string {
       {
         title: 'CIFAR-10 (as JPEG): accuracy against the time of one image',
         x: { title: 'ms for one image on one thread (logarithmic)', format: (value) => (10 ** value).toPrecision(2) },
-        y: { title: 'top-1 of the test images, %' },
+        y: { title: `top-1 of the ${images}, %` },
         series,
       },
       900,

@@ -70,6 +70,36 @@ it('svgFile() puts drawings below each other', () => {
   expect(file.match(/<g[ >]/g)?.length).toBe(file.match(/<\/g>/g)?.length);
 });
 
+it('drawChart() keeps labels within the picture and off each other', () => {
+  const labels = ['a point in the corner', 'another one there', 'a third one'];
+  const series = [
+    {
+      name: 's',
+      points: [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [1, 1],
+      ] as const,
+      labels: ['first', ...labels],
+    },
+  ];
+  const { body, width } = drawChart({ title: 't', x: { title: 'x' }, y: { title: 'y' }, series });
+  const boxes = labels.map((label) => {
+    const [, x, y, anchor] =
+      new RegExp(`<text x="([^"]+)" y="([^"]+)" text-anchor="(\\w+)">${label}<`).exec(body) ?? [];
+    const [at, length] = [Number(x), 7 * label.length];
+    return { left: anchor === 'end' ? at - length : at, right: anchor === 'end' ? at : at + length, y: Number(y) };
+  });
+  for (const [i, box] of boxes.entries()) {
+    expect([box.left >= 0, box.right <= width]).toEqual([true, true]);
+    for (const other of boxes.slice(0, i)) {
+      const apart = box.left >= other.right || other.left >= box.right || Math.abs(box.y - other.y) >= 12;
+      expect(i === 2 || apart).toBe(true);
+    }
+  }
+});
+
 it('drawChart() without points has axes', () => {
   const { body } = drawChart({ title: 'empty', x: { title: 'x' }, y: { title: 'y' }, series: [] });
   expect(body).not.toMatch(/NaN|Infinity/);

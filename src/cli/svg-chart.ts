@@ -89,6 +89,7 @@ export function drawChart({ title, x, y, series }: Chart, width = WIDTH, height 
   parts.push(text((MARGIN.left + width - MARGIN.right) / 2, height - 12, x.title, 'middle'));
   const middle = (MARGIN.top + height - MARGIN.bottom) / 2;
   parts.push(text(18, middle, y.title, 'middle', ` transform="rotate(-90 18 ${middle})"`));
+  const taken: Box[] = [];
   for (const [i, each] of series.entries()) {
     const color = COLORS[i % COLORS.length] as string;
     const places = each.points.map(([px, py]) => [horizontal.place(px), vertical.place(py)] as const);
@@ -99,11 +100,35 @@ export function drawChart({ title, x, y, series }: Chart, width = WIDTH, height 
     for (const [at, [px, py]] of places.entries()) {
       parts.push(`<circle cx="${round(px)}" cy="${round(py)}" r="3.5" fill="${color}"/>`);
       const label = each.labels?.[at];
-      if (label !== undefined) parts.push(text(px + 6, py - 6, label, 'start'));
+      if (label !== undefined) parts.push(labelAt(px, py, label, width, taken));
     }
   }
   parts.push(...legend(series, width));
   return { title, width, height, body: parts.join('\n') };
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly middle: number;
+}
+
+/** Words beside a point: where they are within the picture and on no others, if there is such a place. */
+function labelAt(px: number, py: number, words: string, width: number, taken: Box[]): string {
+  const length = LETTER * words.length;
+  const places = [py - 6, py + 14].flatMap((y) => [
+    { y, anchor: 'start' as const, box: { left: px + 6, right: px + 6 + length, middle: y } },
+    { y, anchor: 'end' as const, box: { left: px - 6 - length, right: px - 6, middle: y } },
+  ]);
+  const fits = places.filter(({ box }) => box.right <= width && box.left >= 0);
+  const isFree = ({ box }: (typeof places)[number]): boolean =>
+    !taken.some(
+      (other) => box.left < other.right && other.left < box.right && Math.abs(box.middle - other.middle) < 12,
+    );
+  const place = fits.find(isFree) ?? fits[0] ?? places[0];
+  if (place === undefined) return '';
+  taken.push(place.box);
+  return text(place.anchor === 'start' ? px + 6 : px - 6, place.y, words, place.anchor);
 }
 
 export function drawCells({ title, columns, rows }: CellTable): Drawing {
