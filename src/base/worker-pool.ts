@@ -181,9 +181,11 @@ export class WorkerPool<Message, Result> {
     for (const pending of this.#queue.splice(0)) pending.reject(this.#closedError());
     await Promise.all(
       this.#slots.map(async (slot) => {
+        // One that is at nothing ends by itself at once, and safely: see `end`.
+        const graceMs = slot.held.size > 0 ? this.#options.graceMs : undefined;
         for (const pending of slot.held.values()) pending.reject(this.#closedError());
         slot.held.clear();
-        if (slot.state !== 'dead') await this.#end(slot.worker, 0);
+        if (slot.state !== 'dead') await end(slot.worker, 0, graceMs);
       }),
     );
   }
@@ -191,11 +193,7 @@ export class WorkerPool<Message, Result> {
   /** Ends one thread as a crash would; for tests of what happens then. */
   async kill(index: number): Promise<void> {
     const slot = this.#slots[index];
-    if (slot !== undefined && slot.state !== 'dead') await this.#end(slot.worker, 1);
-  }
-
-  #end(worker: Worker, code: number): Promise<void> {
-    return end(worker, code, this.#options.graceMs ?? GRACE_MS);
+    if (slot !== undefined && slot.state !== 'dead') await end(slot.worker, 1);
   }
 
   #closedError(): SkeinError {
@@ -215,7 +213,7 @@ export class WorkerPool<Message, Result> {
     worker.on('message', (answer: FromThread<Result>) => this.#settle(slot, answer));
     worker.on('messageerror', (error) => {
       reason = `an answer could not be read: ${messageOf(error)}`;
-      void this.#end(worker, 1);
+      void end(worker, 1);
     });
     worker.on('error', (error) => {
       reason = error instanceof Error ? error.message : String(error);
@@ -399,7 +397,7 @@ function first<Value>(map: ReadonlyMap<unknown, Value>): Value | undefined {
  * Ends a thread from inside, between two steps of its JavaScript: `terminate()` can strike while the thread is in native
  * code, whose next call into the engine of JavaScript then throws, and an exception in native code ends the process.
  */
-async function end(worker: Worker, code: number, graceMs: number): Promise<void> {
+async function end(worker: Worker, code: number, graceMs = GRACE_MS): Promise<void> {
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.postMessage({ exit: code } satisfies ToThread<never>);
   // One that does not come back from native code at all is not worth the wait.
