@@ -1,8 +1,8 @@
 /** Makes the models of a chain by the commands themselves. What is there is not made again; what was stopped goes on. */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Of } from '../../src/plan/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 import type { CompressionOptions } from './options.ts';
 import { type Chain, EPOCHS, RATES, STEPS } from './recipes.ts';
@@ -58,16 +58,9 @@ async function callOf(
   const data = ['--data', join(options.data, 'train.tar'), '--val', join(options.data, 'val.tar')];
   const limit = options.limit === undefined ? [] : ['--limit', String(options.limit)];
   const words = [command as string, before, ...data, ...limit, ...own];
-  return { words, recipe: `${JSON.stringify({ words, models: await Promise.all(seen.map(digestOf)) })}\n` };
+  return { words, recipe: `${JSON.stringify({ words, models: await Promise.all(seen.map(sha256Of)) })}\n` };
 }
 
 function textOf(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
-}
-
-/** Of a file's contents. */
-export async function digestOf(path: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 }

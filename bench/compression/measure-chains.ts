@@ -5,9 +5,8 @@ import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../../src/base/index.ts';
 import { Meter } from '../../src/compress/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
-import type { EvaluateReport } from '../../src/plan/index.ts';
+import { type EvaluateReport, sha256Of } from '../../src/plan/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
-import { digestOf } from './make-chain.ts';
 import type { CompressionOptions } from './options.ts';
 import { type Chain, UNTRAINED } from './recipes.ts';
 import type { CompressionRow, Figures } from './table.ts';
@@ -52,7 +51,7 @@ export async function measureChains(
 
 /** Kept beside the models: the test images are looked at once. */
 async function evaluationOf(file: string, { data, folder, split }: CompressionOptions): Promise<EvaluateReport> {
-  const kept = join(folder, `${basename(file)}.${(await digestOf(file)).slice(0, 12)}.${split}.json`);
+  const kept = join(folder, `${basename(file)}.${(await sha256Of(file)).slice(0, 12)}.${split}.json`);
   if (!existsSync(kept)) {
     const words = ['evaluate', file, '--data', join(data, `${split}.tar`), '--json'];
     await writeFileAtomically(kept, [Buffer.from(await runProgram(process.execPath, [SKEIN, ...words]))]);
