@@ -16,19 +16,17 @@ export async function recordPart(
   classes: readonly number[],
   data: Dataset,
   preprocessing: Preprocessing,
-  options: ObserveOptions & { readonly onImages?: (count: number) => void } = {},
+  options: ObserveOptions = {},
 ): Promise<RecordedPart> {
   const name = model.graph.outputs[0]?.name ?? '';
-  const { onImages, ...observe } = options;
   const width = classes.length + 1;
   const logits: number[] = [];
   const labels: number[] = [];
-  for await (const { labels: some, values } of meter.observe(model, [name], data, preprocessing, observe)) {
+  for await (const { labels: some, values } of meter.observe(model, [name], data, preprocessing, options)) {
     const seen = values.get(name)?.data as Float32Array;
     if (seen.length === some.length) for (const logit of seen) logits.push(0, logit);
     else for (const score of seen) logits.push(score);
     for (const label of some) labels.push(label);
-    onImages?.(labels.length);
   }
   return {
     classes,
