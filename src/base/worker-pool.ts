@@ -1,6 +1,6 @@
 /**
- * A fixed number of worker threads that answer jobs: one at a time each, first come first served. With `ahead` the
- * busy thread that should be free first is given its next jobs already, so that it need not wait for this one between two. A thread that dies is
+ * A fixed number of worker threads that answer jobs: one at a time each, first come first served. With `ahead` the busy
+ * thread that should be free first is given its next jobs already, so that it need not wait between two. A thread that dies is
  * replaced; the job that it was at is tried once more elsewhere and then fails with 'unavailable', so nothing hangs.
  *
  * What a thread must hold between jobs (a session, say) is *installed*: sent to every thread, and sent again to each

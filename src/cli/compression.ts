@@ -2,7 +2,6 @@
  * The frame of every command that makes a smaller model of one: opening model and data, fine-tuning with progress, steps
  * that an interrupted call finds again, and at the end both models side by side, measured.
  */
-import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutputs, lockOutput, SkeinError } from '../base/index.ts';
@@ -26,7 +25,7 @@ import { type CompressionFlags, RATES, WEIGHT } from './compression-words.ts';
 import { fineTuner } from './fine-tuner.ts';
 import { interruption } from './interruption.ts';
 import { openValidation, sourceOf } from './train-source.ts';
-import { checkUnfinished, wordsOf } from './unfinished.ts';
+import { checkUnfinished, goOnWords, wordsOf } from './unfinished.ts';
 
 export {
   type CompressionFlags,
@@ -177,9 +176,7 @@ export function compressionCommand<Flags extends CompressionFlags>(
       throw new CommandFailure(
         written
           ? `stopped while both were measured: '${given.output}' is written, 'skein evaluate' measures it`
-          : existsSync(folder)
-            ? `${error.message}: repeat the call with --resume to go on from '${folder}'`
-            : `${error.message}: nothing was done yet that is worth keeping`,
+          : goOnWords(error.message, folder),
       );
     } finally {
       stop.end();

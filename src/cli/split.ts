@@ -22,7 +22,7 @@ import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-g
 import { describeSplit, splitJson } from './split-report.ts';
 import { splitModel } from './split-run.ts';
 import { openValidation, sourceOf } from './train-source.ts';
-import { checkUnfinished, wordsOf } from './unfinished.ts';
+import { checkUnfinished, goOnWords, wordsOf } from './unfinished.ts';
 
 export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly by: 'class';
@@ -140,7 +140,7 @@ async function run(output: Output, path: string, given: SplitFlags): Promise<voi
     output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${given.output}/plan.json`);
   } catch (error) {
     if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
-    throw new CommandFailure(`${error.message}: repeat the call with --resume to go on from '${folder}'`);
+    throw new CommandFailure(goOnWords(error.message, folder));
   } finally {
     stop.end();
     await meter.close();

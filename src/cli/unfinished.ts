@@ -14,6 +14,12 @@ export async function checkUnfinished(folder: string, words: Record<string, unkn
   await refuseOtherWords(folder, words);
 }
 
+/** What a stopped call says of going on. @param stopped what was stopped, and where */
+export function goOnWords(stopped: string, folder: string): string {
+  const kept = existsSync(folder);
+  return `${stopped}: ${kept ? `repeat the call with --resume to go on from '${folder}'` : 'nothing was done yet that is worth keeping'}`;
+}
+
 /** What must be the same for a call to go on with what another one left. */
 export function wordsOf(command: string, path: string, flags: object): Record<string, unknown> {
   const same: Record<string, unknown> = { ...flags };
