@@ -1,9 +1,9 @@
 /** `skein factorize`: splits layers into rows of smaller ones where that is faster, then fine-tunes. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { LayerDecision, RankPolicy } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
-import type { Factorization } from '../transforms/index.ts';
-import { CommandFailure, numberBetween } from './command.ts';
+import type { Factorization, InputMoments } from '../transforms/index.ts';
+import { CommandFailure, definedOnly, numberBetween, UsageError, wholeNumber } from './command.ts';
 import {
   type Compressed,
   type CompressionContext,
@@ -15,7 +15,12 @@ import { checkRankFlags, givenRanks, type RankFlags, readRank } from './rank-wor
 import { count, formatTable, percent } from './table.ts';
 import { readCountTarget, readTarget, resolveTarget } from './target-words.ts';
 
-interface FactorizeFlags extends CompressionFlags, RankFlags {}
+interface FactorizeFlags extends CompressionFlags, RankFlags {
+  readonly fit: 'responses' | 'weights';
+  readonly images?: number;
+}
+
+type Moments = ReadonlyMap<string, InputMoments>;
 
 export function factorizeCommand(): Command {
   const command = new Command('factorize')
@@ -23,7 +28,7 @@ export function factorizeCommand(): Command {
       'split layers into rows of smaller ones (SVD, Tucker-2, spatial SVD) where that is faster, then fine-tune',
     )
     .option('--evbmf', 'ranks by empirical variational Bayes (the default)')
-    .option('--energy <part>', 'the lowest ranks that keep this part of the squared weights', numberBetween(0, 1))
+    .option('--energy <part>', 'the lowest ranks that keep this part of the squared responses', numberBetween(0, 1))
     .option(
       '--target-macs <n>',
       "as little loss as so many MACs an image allow: 130M, or '3x' or 0.33 for a third",
@@ -38,7 +43,16 @@ export function factorizeCommand(): Command {
       '--rank <layer=ranks>',
       'of one layer, and no others but those named so: conv1=32, conv1=svd:32, or conv1=32,48 for Tucker-2',
       readRank,
-    );
+    )
+    .addOption(
+      new Option(
+        '--fit <what>',
+        "what the parts come nearest to: the layer's responses to training images, or its weights",
+      )
+        .choices(['responses', 'weights'])
+        .default('responses'),
+    )
+    .option('--images <n>', 'training images whose responses count (default: 256)', wholeNumber(1));
   return compressionCommand<FactorizeFlags>(withCompression(command, { epochs: 10 }), factorize);
 }
 
@@ -48,12 +62,21 @@ async function factorize(context: CompressionContext, flags: FactorizeFlags): Pr
   checkRankFlags(flags);
   const { stages, output } = context;
   const model = liftWeights(context.model);
-  const { evbmf, energy, targetMacs, targetLatency, rank } = flags;
+  const { evbmf, energy, targetMacs, targetLatency, rank, fit, images, seed } = flags;
+  if (fit === 'weights' && images !== undefined) throw new UsageError('--images does not go with --fit weights');
   // The words, not what they come to: milliseconds measured anew would make it another plan.
-  const words = { evbmf, energy, targetMacs, targetLatency, rank, shape: context.preprocessing.shape };
-  const decisions = await stages.value('ranks', [model, words], async () =>
-    plan(context, model, await policyOf(context, model, flags)),
-  );
+  const { preprocessing, training } = context;
+  const words = { evbmf, energy, targetMacs, targetLatency, rank, preprocessing };
+  const seen = fit === 'weights' ? [] : [{ images, seed }, await training.digest()];
+  let observed: Moments | undefined;
+  const moments = async (): Promise<Moments | undefined> => {
+    if (fit === 'responses') observed ??= await observe(context, model, flags);
+    return observed;
+  };
+  const decisions = await stages.value('ranks', [model, words, ...seen], async () => {
+    const policy = await policyOf(context, model, flags);
+    return plan(context, model, policy, await moments());
+  });
   const split = factorizationsOf(decisions);
   const lines = describe(decisions);
   if (split.size === 0) {
@@ -61,10 +84,12 @@ async function factorize(context: CompressionContext, flags: FactorizeFlags): Pr
     throw new CommandFailure(`no layer was factorized: ${reasons(decisions)}`);
   }
   output.note(`${split.size} of ${decisions.length} layers are split, see the table at the end`);
-  const rough = await stages.model('factorized', [model, [...split]], () => apply(context, model, split));
+  const rough = await stages.model('factorized', [model, [...split], ...seen], async () =>
+    apply(context, model, split, await moments()),
+  );
   const made = await context.fineTune('fine-tune', rough);
   const layers = decisions.map(({ factorization, ...rest }) => ({ ...rest, ...factorization }));
-  return { model: made, report: { layers }, recipe: { layers: [...split] }, lines };
+  return { model: made, report: { layers }, recipe: { layers: [...split], fit }, lines };
 }
 
 async function policyOf({ preprocessing }: CompressionContext, model: Model, flags: RankFlags): Promise<RankPolicy> {
@@ -87,7 +112,35 @@ async function policyOf({ preprocessing }: CompressionContext, model: Model, fla
   return { by: 'evbmf' };
 }
 
-async function plan(context: CompressionContext, model: Model, policy: RankPolicy): Promise<readonly LayerDecision[]> {
+/** What flows into the layers. */
+async function observe(
+  { meter, training, preprocessing, signal, output }: CompressionContext,
+  model: Model,
+  { images, seed }: FactorizeFlags,
+): Promise<Moments> {
+  const { observeInputMoments } = await import('../compress/index.ts');
+  let progress: ReturnType<typeof output.progress> | undefined;
+  try {
+    return await observeInputMoments(model, meter, training, preprocessing, {
+      ...definedOnly({ images }),
+      seed,
+      signal,
+      onImages: (done, all) => {
+        progress ??= output.progress('images looked at', all, { exitOnInterrupt: false });
+        progress.update(done);
+      },
+    });
+  } finally {
+    progress?.end();
+  }
+}
+
+async function plan(
+  context: CompressionContext,
+  model: Model,
+  policy: RankPolicy,
+  moments: Moments | undefined,
+): Promise<readonly LayerDecision[]> {
   const { planFactorization } = await import('../compress/index.ts');
   const { meter, preprocessing, signal, output } = context;
   let progress: ReturnType<typeof output.progress> | undefined;
@@ -95,6 +148,7 @@ async function plan(context: CompressionContext, model: Model, policy: RankPolic
     return await planFactorization(model, policy, {
       meter,
       shape: preprocessing.shape,
+      ...definedOnly({ moments }),
       signal,
       onLayer: (done, all, name) => {
         progress ??= output.progress('layers measured', all, { exitOnInterrupt: false });
@@ -110,11 +164,16 @@ async function apply(
   { signal, output }: CompressionContext,
   model: Model,
   split: ReadonlyMap<string, Factorization>,
+  moments: Moments | undefined,
 ): Promise<Model> {
   const { applyFactorizations } = await import('../compress/index.ts');
   const progress = output.progress('layers split', split.size, { exitOnInterrupt: false });
   try {
-    return await applyFactorizations(model, split, { signal, onLayer: (done, _, name) => progress.update(done, name) });
+    return await applyFactorizations(model, split, {
+      ...definedOnly({ moments }),
+      signal,
+      onLayer: (done, _, name) => progress.update(done, name),
+    });
   } finally {
     progress.end();
   }

@@ -9,9 +9,9 @@ import type { SurveyOptions } from './survey-layers.ts';
 export async function applyFactorizations(
   model: Model,
   factorizations: ReadonlyMap<string, Factorization>,
-  { signal, onLayer }: Pick<SurveyOptions, 'signal' | 'onLayer'> = {},
+  { moments, signal, onLayer }: Pick<SurveyOptions, 'moments' | 'signal' | 'onLayer'> = {},
 ): Promise<Model> {
-  const decomposer = new Decomposer(signal);
+  const decomposer = new Decomposer(signal, moments);
   let current = model;
   let done = 0;
   try {

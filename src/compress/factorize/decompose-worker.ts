@@ -3,6 +3,7 @@ import { answerJobs } from '../../base/worker-thread.ts';
 import {
   type Factorization,
   type FactorizationKind,
+  type InputMoments,
   type Kernel,
   kernelOfLayer,
   type LayerWeights,
@@ -13,6 +14,7 @@ import { type Candidate, type RankPolicy, rankCandidates } from './rank-candidat
 export interface DecomposeJob {
   readonly name: string;
   readonly weights: LayerWeights;
+  readonly moments: InputMoments | undefined;
   readonly task:
     | { readonly kinds: readonly FactorizationKind[]; readonly policy: Exclude<RankPolicy, { by: 'given' }> }
     | { readonly factorization: Factorization };
@@ -24,11 +26,11 @@ export interface Decomposed {
   readonly parts?: readonly Kernel[];
 }
 
-answerJobs<DecomposeJob, Decomposed>(({ name, weights, task }) => {
+answerJobs<DecomposeJob, Decomposed>(({ name, weights, moments, task }) => {
   if ('factorization' in task) {
-    const parts = partsOf(weights, name, task.factorization);
+    const parts = partsOf(weights, name, task.factorization, moments);
     return { result: { parts }, transfer: parts.map(({ data }) => data.buffer as ArrayBuffer) };
   }
   const kernel = kernelOfLayer(weights);
-  return { result: { candidates: kernel && rankCandidates(kernel, task.kinds, task.policy) } };
+  return { result: { candidates: kernel && rankCandidates(kernel, task.kinds, task.policy, moments) } };
 });

@@ -7,6 +7,7 @@ import type { Model } from '../../graph/index.ts';
 import {
   checkFactorization,
   type Factorization,
+  type InputMoments,
   type Kernel,
   type WeightLayer,
   weightsOfLayer,
@@ -16,11 +17,16 @@ import type { Candidate, RankPolicy } from './rank-candidates.ts';
 
 export class Decomposer {
   readonly #signal: AbortSignal | undefined;
+  readonly #moments: ReadonlyMap<string, InputMoments> | undefined;
   #pool: WorkerPool<DecomposeJob, Decomposed> | undefined;
 
-  /** @param signal of everything that is asked; the thread starts with the first of it */
-  constructor(signal?: AbortSignal) {
+  /**
+   * @param signal of everything that is asked; the thread starts with the first of it
+   * @param moments of the layers' inputs, by which what is lost counts; without them, weights count alike
+   */
+  constructor(signal?: AbortSignal, moments?: ReadonlyMap<string, InputMoments>) {
     this.#signal = signal;
+    this.#moments = moments;
   }
 
   /**
@@ -61,7 +67,8 @@ export class Decomposer {
     try {
       return await pool.run(() => {
         const weights = weightsOfLayer(model, layer);
-        return { message: { name, weights, task }, transfer: [weights.elements.buffer] };
+        const moments = this.#moments?.get(name);
+        return { message: { name, weights, moments, task }, transfer: [weights.elements.buffer] };
       });
     } catch (error) {
       throw this.#signal?.aborted ? cancelled() : error;

@@ -25,7 +25,7 @@ export interface LayerDecision {
   readonly dims: readonly number[];
   /** Undefined where the layer is left alone. */
   readonly factorization?: Factorization;
-  /** Of the squared weights, 0 to 1. Undefined where it was not asked for. */
+  /** Of the squared weights, or outputs where moments are known, 0 to 1. Undefined where it was not asked for. */
   readonly kept?: number;
   readonly before?: LayerCost;
   readonly after?: LayerCost;

@@ -4,6 +4,9 @@ import {
   type Factorization,
   type FactorizationKind,
   fullRanks,
+  type InputMoments,
+  inputMetric,
+  intoMetric,
   partShapes,
   ranksWithin,
   spectraOf,
@@ -14,7 +17,7 @@ import {
 export type RankPolicy =
   /** What empirical variational Bayes finds above the noise. */
   | { readonly by: 'evbmf' }
-  /** Enough to keep this fraction of the squared weights, 0 to 1. */
+  /** Enough to keep this fraction of the squared weights or outputs, 0 to 1. */
   | { readonly by: 'energy'; readonly keep: number }
   /** As little loss as the whole model's MACs of one image allow. */
   | { readonly by: 'macs'; readonly most: number }
@@ -27,7 +30,7 @@ export type RankPolicy =
 
 export interface Candidate {
   readonly factorization: Factorization;
-  /** Of the squared weights, 0 to 1. */
+  /** Of the squared weights, or of the squared outputs where the input's moments are known, 0 to 1. */
   readonly loss: number;
 }
 
@@ -42,9 +45,12 @@ export function rankCandidates(
   kernel: Kernel,
   kinds: readonly FactorizationKind[],
   policy: Exclude<RankPolicy, { by: 'given' }>,
+  moments?: InputMoments,
 ): readonly Candidate[] {
   const candidates = new Map<string, Candidate>();
-  for (const spectrum of spectraOf(kernel, kinds)) {
+  // The noise that EVBMF tells from signal is that of the weights as they are.
+  const metric = moments === undefined || policy.by === 'evbmf' ? undefined : inputMetric(moments);
+  for (const spectrum of spectraOf(metric === undefined ? kernel : intoMetric(kernel, metric), kinds)) {
     for (const { kind, ranks } of wanted(policy)(spectrum)) {
       const full = fullRanks(kind, kernel);
       const rounded = ranks.map((rank, i) => Math.min(Math.ceil(rank / RANK_STEP) * RANK_STEP, full[i] ?? rank));

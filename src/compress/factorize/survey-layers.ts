@@ -3,7 +3,13 @@ import { SkeinError } from '../../base/index.ts';
 import type { ImageShape } from '../../data/index.ts';
 import { feedsOf, type Model } from '../../graph/index.ts';
 import { inferShapes, isKnown } from '../../ops/index.ts';
-import { checkFactorization, type Factorization, type WeightLayer, weightLayersOf } from '../../transforms/index.ts';
+import {
+  checkFactorization,
+  type Factorization,
+  type InputMoments,
+  type WeightLayer,
+  weightLayersOf,
+} from '../../transforms/index.ts';
 import type { Meter } from '../meter.ts';
 import { Decomposer } from './decomposer.ts';
 import { type LayerCost, LayerCosts } from './layer-costs.ts';
@@ -23,6 +29,8 @@ export interface SurveyOptions {
   readonly meter: Pick<Meter, 'latenciesMs'>;
   /** Of an image. */
   readonly shape: ImageShape;
+  /** Of the layers' inputs, by layer, see `observeInputMoments`. */
+  readonly moments?: ReadonlyMap<string, InputMoments>;
   readonly signal?: AbortSignal;
   readonly onLayer?: (done: number, all: number, name: string) => void;
 }
@@ -31,7 +39,7 @@ export interface SurveyOptions {
 export async function surveyLayers(
   model: Model,
   policy: RankPolicy,
-  { meter, shape, signal, onLayer }: SurveyOptions,
+  { meter, shape, moments, signal, onLayer }: SurveyOptions,
 ): Promise<readonly SurveyedLayer[]> {
   const layers = weightLayersOf(model);
   if (layers.length === 0) {
@@ -42,7 +50,7 @@ export async function surveyLayers(
   }
   const types = inferShapes(model, { inputShapes: inputShapesOf(model, shape) });
   const costs = new LayerCosts(meter);
-  const decomposer = new Decomposer(signal);
+  const decomposer = new Decomposer(signal, moments);
   const surveyed: SurveyedLayer[] = [];
   try {
     for (const [i, layer] of layers.entries()) {

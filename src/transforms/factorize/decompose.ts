@@ -1,11 +1,22 @@
 /** Splits a kernel into the kernels of its parts, whose product is the best, or nearly, that the ranks allow. */
 import type { Factorization } from './factorization.ts';
+import { type InputMoments, inputMetric, intoMetric, outOfMetric } from './input-metric.ts';
 import { type Kernel, pointwise, unfoldedByOut, unfoldedBySpace } from './kernel.ts';
 import { truncatedSvd } from './truncated-svd.ts';
 import { tucker2 } from './tucker2.ts';
 
-/** In the order of running; see `Factorization` for what they are. Ranks must be ones that the kernel can have. */
-export function decompose(kernel: Kernel, { kind, ranks }: Factorization): readonly Kernel[] {
+/**
+ * In the order of running; see `Factorization` for what they are. Ranks must be ones that the kernel can have.
+ * @param moments where they are known the product is the best for the layer's output instead of for its weights
+ */
+export function decompose(kernel: Kernel, factorization: Factorization, moments?: InputMoments): readonly Kernel[] {
+  const metric = moments && inputMetric(moments);
+  if (metric === undefined) return plainParts(kernel, factorization);
+  const [first, ...others] = plainParts(intoMetric(kernel, metric), factorization);
+  return [outOfMetric(first as Kernel, metric), ...others];
+}
+
+function plainParts(kernel: Kernel, { kind, ranks }: Factorization): readonly Kernel[] {
   const [first = 1, second = 1] = ranks;
   if (kind === 'svd') return channelParts(kernel, first);
   if (kind === 'spatial') return spatialParts(kernel, first);

@@ -25,20 +25,27 @@ import {
   LARGEST_SIDE,
   partShapes,
 } from './factorization.ts';
+import type { InputMoments } from './input-metric.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelOfLayer, type LayerWeights, type WeightLayer, weightLayersOf, weightsOfLayer } from './weight-layers.ts';
 
 /**
  * The model with the layers of these names (see `WeightLayer.name`) factorised; new initializers are named after the old.
+ * @param moments of the layers' inputs, see `decompose`
  * @throws SkeinError 'invalid-argument' for a layer that is not there or cannot be factorised so
  */
-export function rewriteFactorized(model: Model, decisions: ReadonlyMap<string, Factorization>): Model {
+export function rewriteFactorized(
+  model: Model,
+  decisions: ReadonlyMap<string, Factorization>,
+  moments?: ReadonlyMap<string, InputMoments>,
+): Model {
   const layers = weightLayersOf(model);
   const editor = new GraphEditor(model.graph);
   for (const [name, decision] of decisions) {
     const layer = layerNamed(layers, name);
     checkFactorization(layer, decision);
-    replace(editor, layer, partsOf(weightsOfLayer(model, layer), layer.name, decision), decision.kind);
+    const parts = partsOf(weightsOfLayer(model, layer), name, decision, moments?.get(name));
+    replace(editor, layer, parts, decision.kind);
   }
   return editor.changed ? { ...model, graph: editor.build() } : model;
 }
@@ -100,10 +107,15 @@ export function checkFactorization(layer: WeightLayer, { kind, ranks }: Factoriz
  * The kernels of a layer's parts, of a factorisation that `checkFactorization` took.
  * @throws SkeinError 'invalid-argument' if the weights are no finite numbers
  */
-export function partsOf(weights: LayerWeights, name: string, factorization: Factorization): readonly Kernel[] {
+export function partsOf(
+  weights: LayerWeights,
+  name: string,
+  factorization: Factorization,
+  moments?: InputMoments,
+): readonly Kernel[] {
   const kernel = kernelOfLayer(weights);
   if (kernel === undefined) throw cannot(`'${name}'`, 'its weights must be finite numbers');
-  return decompose(kernel, factorization);
+  return decompose(kernel, factorization, moments);
 }
 
 function cannot(subject: string, reason: string): SkeinError {
