@@ -42,7 +42,7 @@ export const STEPS: Readonly<Record<string, Step>> = {
   trained: ['train', ...tuned],
   pruned: ['prune', '--target-macs', '0.48', ...taught],
   // Widths below what is fast save no time: with a target of time whole blocks go.
-  shallower: ['prune', '--target-macs', '0.48', '--target-latency', '1.7x', ...taught],
+  shallower: ['prune', '--target-macs', '0.495', '--target-latency', '1.62x', ...taught],
   factorized: ['factorize', '--target-macs', '0.32', ...taught],
   int8: ['quantize', '--epochs', '0'],
   float16: ['quantize', '--fp16'],
