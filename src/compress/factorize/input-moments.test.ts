@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectClose } from '../../../test/expect-close.ts';
+import { smallImages } from '../../../test/small-training.ts';
+import type { Dataset } from '../../data/index.ts';
+import type { Model } from '../../graph/index.ts';
+import { GraphBuilder } from '../../ops/index.ts';
+import { Meter } from '../meter.ts';
+import { observeInputMoments } from './input-moments.ts';
+
+const PREPROCESSING = { shape: [3, 8, 8], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+
+const meter = new Meter();
+let data: Dataset;
+beforeAll(async () => {
+  data = await smallImages(10);
+});
+afterAll(async () => {
+  await meter.close();
+  await data.close();
+});
+
+/** A convolution of the image, and one matrix product of the whole image in a row. */
+function network(batch: number | string): Model {
+  const b = new GraphBuilder({ seed: 1 });
+  const x = b.input('x', 'float32', [batch, 3, 8, 8]);
+  const flat = b.linear(b.flatten(x), { out: 10 });
+  b.output('y', b.add(flat, b.flatten(b.globalAveragePool(b.conv(x, { out: 10, kernel: 3 })))));
+  return b.build();
+}
+
+/** Σ x xᵀ, of the channels at each pixel and of all values of an image, by hand. */
+async function byHand(times: number) {
+  const pixels = new Float64Array(9);
+  const images = new Float64Array(192 ** 2);
+  for await (const { count, data: values } of data.batches(PREPROCESSING, 10)) {
+    for (let n = 0; n < count; n++) {
+      const image = values.subarray(n * 192, (n + 1) * 192);
+      for (let k = 0; k < images.length; k++)
+        images[k] = (images[k] ?? 0) + times * (image[Math.floor(k / 192)] ?? 0) * (image[k % 192] ?? 0);
+      for (let p = 0; p < 64; p++)
+        for (let k = 0; k < 9; k++)
+          pixels[k] =
+            (pixels[k] ?? 0) + times * (image[Math.floor(k / 3) * 64 + p] ?? 0) * (image[(k % 3) * 64 + p] ?? 0);
+    }
+  }
+  return { pixels, images };
+}
+
+describe('observeInputMoments()', () => {
+  it.each([
+    ['n', 1],
+    [10, 1],
+    [5, 1],
+    [20, 2],
+  ])('sums products of channels over images and pixels, batch %s', async (batch, times) => {
+    const moments = await observeInputMoments(network(batch), meter, data, PREPROCESSING);
+    const { pixels, images } = await byHand(times);
+    const [convolved, product] = [...moments.values()].sort((a, b) => a.rows - b.rows);
+    expect([convolved?.rows, product?.rows]).toEqual([3, 192]);
+    expectClose(convolved?.data ?? [], [...pixels], 1e-4);
+    expectClose(product?.data ?? [], [...images], 1e-4);
+  });
+
+  it('stops', async () => {
+    const signal = AbortSignal.abort();
+    await expect(observeInputMoments(network('n'), meter, data, PREPROCESSING, { signal })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+  });
+});
