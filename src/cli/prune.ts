@@ -29,6 +29,7 @@ interface PruneFlags extends CompressionFlags {
   readonly multiple: number | 'auto';
   readonly keep: number;
   readonly blocks?: number;
+  readonly compensate: boolean;
 }
 
 // As of compress/, which help must not wait for.
@@ -66,6 +67,10 @@ export function pruneCommand(): Command {
       '--blocks <part>',
       'the part of the way that whole residual blocks are removed for, those first that are missed least; 0 never removes one (default: a quarter where there are 8 or more)',
       numberBetween(0, 1),
+    )
+    .option(
+      '--no-compensate',
+      'leave the weights of what stays as they are, instead of letting it speak for what went (least squares on what layers answer to --images)',
     );
   return compressionCommand<PruneFlags>(withCompression(command, { epochs: 10 }), prune);
 }
@@ -89,12 +94,36 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
     );
   }
   const model = runPasses(liftWeights(context.model), [fold]).model;
-  const { targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks } = flags;
+  const {
+    targetMacs,
+    targetParams,
+    targetLatency,
+    importance,
+    scope,
+    images,
+    rounds,
+    multiple,
+    keep,
+    blocks,
+    compensate,
+  } = flags;
   // The words, not what they come to: milliseconds measured anew would make it another pruning.
   const { seed } = flags;
   const data = [await training.digest(), seed, context.preprocessing];
   const words = {
-    ...{ targetMacs, targetParams, targetLatency, importance, scope, images, rounds, multiple, keep, blocks },
+    ...{
+      targetMacs,
+      targetParams,
+      targetLatency,
+      importance,
+      scope,
+      images,
+      rounds,
+      multiple,
+      keep,
+      blocks,
+      compensate,
+    },
     data,
   };
   const alone = targetParams === undefined && targetLatency === undefined;
@@ -116,6 +145,7 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
       signal,
       ...(multiple === 'auto' ? {} : { multiple: () => multiple }),
       score: scorer(context, flags),
+      ...(compensate ? { moments: (each, round) => momentsOf(context, each, round, flags) } : {}),
       stage: (round, from, make) => stages.model(`pruned-${round}`, [from, words, round], make),
       between: (each, round) => {
         trained ||= flags.roundEpochs > 0;
@@ -132,7 +162,7 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
   const note = report.blocks === 0 ? '' : `, ${report.blocks} residual blocks removed`;
   output.note(`pruned: ${report.layers.filter(({ before, after }) => after < before).length} layers narrower${note}`);
   const made = await context.fineTune('fine-tune', rough);
-  const recipe = { importance, scope, rounds, roundEpochs: flags.roundEpochs, images };
+  const recipe = { importance, scope, rounds, roundEpochs: flags.roundEpochs, images, compensate };
   return { model: made, report, recipe, lines: describePruning(report) };
 }
 
@@ -157,6 +187,17 @@ async function withoutBlocks(
   });
   if (!reached) output.note('all residual blocks stay: without them the model would not be near enough to the targets');
   return shallow;
+}
+
+/** What flows into the layers, on other images in each round. */
+async function momentsOf(
+  { meter, preprocessing, training, signal }: CompressionContext,
+  model: Model,
+  round: number,
+  { images, seed }: PruneFlags,
+) {
+  const { observeInputMoments } = await import('../compress/index.ts');
+  return observeInputMoments(model, meter, training, preprocessing, { images, seed: seed + round, signal });
 }
 
 /** Judges channels, on other images in each round. */

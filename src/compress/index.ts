@@ -4,6 +4,7 @@ export * from './distill/lesson.ts';
 export { askTeacher, type Teacher } from './distill/teacher.ts';
 export * from './factorize/index.ts';
 export * from './fine-tune.ts';
+export * from './input-moments.ts';
 export * from './meter.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';

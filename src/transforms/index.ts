@@ -3,6 +3,7 @@ export * from './factorize/index.ts';
 export * from './fold.ts';
 export * from './fold-batch-norm.ts';
 export * from './head/index.ts';
+export type { InputMoments } from './input-moments.ts';
 export * from './pass.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';

@@ -1,5 +1,4 @@
 export * from './apply-factorizations.ts';
-export * from './input-moments.ts';
 export type { LayerCost } from './layer-costs.ts';
 export * from './plan-factorization.ts';
 export type { RankPolicy } from './rank-candidates.ts';

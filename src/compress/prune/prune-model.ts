@@ -4,7 +4,13 @@
  */
 import { SkeinError } from '../../base/index.ts';
 import type { Model } from '../../graph/index.ts';
-import { type ChannelGroup, type ChannelGroups, channelGroups } from '../../transforms/index.ts';
+import {
+  type ChannelGroup,
+  type ChannelGroups,
+  channelGroups,
+  compensateRemoved,
+  type InputMoments,
+} from '../../transforms/index.ts';
 import { type PruningTarget, pruneToTarget } from './prune-to-target.ts';
 import { fastMultiple, type OrderOptions, prunedModel, pruningOrder } from './pruning-order.ts';
 
@@ -15,6 +21,11 @@ export interface PruneModelOptions extends Pick<OrderOptions, 'scope' | 'blocks'
   readonly rounds?: number;
   /** The importance of each unit; see `pruningOrder`. */
   readonly score: (model: Model, groups: ChannelGroups, round: number) => Promise<Float64Array> | Float64Array;
+  /**
+   * What flows into the layers of a model, see `observeInputMoments`: those that lose input channels get weights by which
+   * the others speak for them. Without it weights stay as they are.
+   */
+  readonly moments?: (model: Model, round: number) => Promise<ReadonlyMap<string, InputMoments>>;
   /** Of what the channels of a group that are left are a multiple, by how many there were; `fastMultiple` unless told. */
   readonly multiple?: (size: number) => number;
   /** The share of a group's channels that stays in any case; an eighth unless told. */
@@ -39,6 +50,7 @@ export async function pruneModel(
     targets,
     rounds = 1,
     score,
+    moments,
     keep = 1 / 8,
     multiple = fastMultiple,
     stage,
@@ -82,7 +94,10 @@ export async function pruneModel(
     }
     const pruned = await pruneToTarget(current, found, order, goals(round), signal);
     if (!pruned.reached && unreachable === 'refuse') throw outOfReach(targets, pruned.costs);
-    return pruned.model;
+    if (moments === undefined) return pruned.model;
+    const { model: narrow, steps } = pruned;
+    const gone = steps.flatMap(({ units, branch }) => (branch === undefined ? units : []));
+    return compensateRemoved(current, narrow, found, gone, await moments(current, round));
   };
   let current = model;
   for (let round = 1; round <= rounds; round++) {

@@ -1,6 +1,8 @@
 /** Splits a kernel into the kernels of its parts, whose product is the best, or nearly, that the ranks allow. */
+
+import type { InputMoments } from '../input-moments.ts';
 import type { Factorization } from './factorization.ts';
-import { type InputMoments, inputMetric, intoMetric, outOfMetric } from './input-metric.ts';
+import { inputMetric, intoMetric, outOfMetric } from './input-metric.ts';
 import { type Kernel, pointwise, unfoldedByOut, unfoldedBySpace } from './kernel.ts';
 import { truncatedSvd } from './truncated-svd.ts';
 import { tucker2 } from './tucker2.ts';

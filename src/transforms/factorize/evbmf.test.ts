@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../base/index.ts';
+import { matrix, multiply } from '../matrix.ts';
 import { evbmf, thresholdOf } from './evbmf.ts';
-import { matrix, multiply } from './matrix.ts';
 import { singularEnergies } from './truncated-svd.ts';
 
 /** A matrix of `rank` equally strong orthogonal-ish directions of the given singular value, with noise. */

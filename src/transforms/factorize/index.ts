@@ -1,6 +1,6 @@
 export * from './evbmf.ts';
 export * from './factorization.ts';
-export { type InputMoments, inputMetric, intoMetric } from './input-metric.ts';
+export { inputMetric, intoMetric } from './input-metric.ts';
 export type { Kernel } from './kernel.ts';
 export * from './rewrite.ts';
 export * from './spectrum.ts';

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../../test/expect-close.ts';
 import { Random } from '../../base/index.ts';
+import type { InputMoments } from '../input-moments.ts';
+import { gram, matrix, multiply, transposed } from '../matrix.ts';
 import { decompose } from './decompose.ts';
 import { FACTORIZATION_KINDS, type Factorization, fullRanks } from './factorization.ts';
-import { type InputMoments, inputMetric } from './input-metric.ts';
+import { inputMetric } from './input-metric.ts';
 import { type Kernel, kernelOf, unfoldedByOut } from './kernel.ts';
-import { gram, matrix, multiply, transposed } from './matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 function randomKernel(dims: readonly [number, number, number, number], seed = 1): Kernel {

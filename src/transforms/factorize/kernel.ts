@@ -2,7 +2,7 @@
  * A layer's weights as factorising sees them: a 4-way array [out, in, height, width] in double precision, of a Conv of one
  * group or, with a window of 1 × 1, of a Gemm or MatMul; and the matrices that it unfolds to.
  */
-import { type Matrix, matrix } from './matrix.ts';
+import { type Matrix, matrix } from '../matrix.ts';
 
 export interface Kernel {
   readonly out: number;

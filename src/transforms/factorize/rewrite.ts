@@ -14,6 +14,7 @@ import {
   type Node,
   Tensor,
 } from '../../graph/index.ts';
+import type { InputMoments } from '../input-moments.ts';
 import { decompose } from './decompose.ts';
 import {
   beyondLargestSide,
@@ -25,7 +26,6 @@ import {
   LARGEST_SIDE,
   partShapes,
 } from './factorization.ts';
-import type { InputMoments } from './input-metric.ts';
 import type { Kernel } from './kernel.ts';
 import { kernelOfLayer, type LayerWeights, type WeightLayer, weightLayersOf, weightsOfLayer } from './weight-layers.ts';
 

@@ -4,10 +4,10 @@
  * higher-order SVD, where the energies of the elements tell what every pair of ranks keeps.
  */
 import { largest } from '../../base/index.ts';
+import { gram, type Matrix, matrix, transposed } from '../matrix.ts';
 import { evbmf } from './evbmf.ts';
 import type { Factorization, FactorizationKind } from './factorization.ts';
 import { type Kernel, unfoldedByIn, unfoldedByOut, unfoldedBySpace } from './kernel.ts';
-import { gram, type Matrix, matrix, transposed } from './matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 import { singularEnergies } from './truncated-svd.ts';
 import { inBases } from './tucker2.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../base/index.ts';
-import { gram, matrix, multiply, transposed } from './matrix.ts';
+import { gram, matrix, multiply, transposed } from '../matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 function randomMatrix(rows: number, columns: number, seed: number) {

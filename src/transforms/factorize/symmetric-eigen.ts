@@ -4,7 +4,7 @@
  * loop walks along memory: twice as fast as what npm has, and 1536 × 1536 (a spatial unfolding of VGG-19) in seconds.
  */
 import { SkeinError } from '../../base/index.ts';
-import { type Matrix, matrix } from './matrix.ts';
+import { type Matrix, matrix } from '../matrix.ts';
 
 export interface Eigen {
   /** All of them, the largest first. */

@@ -4,7 +4,7 @@
  * factor from multiplying by them: whatever the square costs small singular values in precision, orthonormal vectors
  * lose nothing at full rank.
  */
-import { gram, type Matrix, matrix, multiply, transposed } from './matrix.ts';
+import { gram, type Matrix, matrix, multiply, transposed } from '../matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 export interface Factors {

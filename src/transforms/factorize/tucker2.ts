@@ -2,8 +2,9 @@
  * Tucker-2 of a kernel (Kim et al. 2016, equation 5): K[o, i] ≈ Σ_s Σ_r B[o, s] · C[s, r] · A[r, i], where C is a kernel
  * on fewer channels, by the higher-order SVD (De Lathauwer et al. 2000), whose error is at most √2 times the best.
  */
+
+import { gram, type Matrix, multiply, transposed } from '../matrix.ts';
 import { foldedByIn, type Kernel, pointwise, unfoldedByIn, unfoldedByOut } from './kernel.ts';
-import { gram, type Matrix, multiply, transposed } from './matrix.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 /** @param ranks of input and output channels, within `fullRanks` */

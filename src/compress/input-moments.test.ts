@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectClose } from '../../../test/expect-close.ts';
-import { smallImages } from '../../../test/small-training.ts';
-import type { Dataset } from '../../data/index.ts';
-import type { Model } from '../../graph/index.ts';
-import { GraphBuilder } from '../../ops/index.ts';
-import { Meter } from '../meter.ts';
+import { expectClose } from '../../test/expect-close.ts';
+import { smallImages } from '../../test/small-training.ts';
+import type { Dataset } from '../data/index.ts';
+import type { Model } from '../graph/index.ts';
+import { GraphBuilder } from '../ops/index.ts';
 import { observeInputMoments } from './input-moments.ts';
+import { Meter } from './meter.ts';
 
 const PREPROCESSING = { shape: [3, 8, 8], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
 

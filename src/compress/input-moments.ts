@@ -1,16 +1,16 @@
 /**
- * What flows into the layers of a model, as factorising needs it: the mean products of each layer's input channels over
- * sample images, summed by ONNX Runtime itself.
+ * What flows into the layers of a model, as factorising and pruning need it: the products of each layer's input channels,
+ * summed over sample images by ONNX Runtime itself.
  */
-import { SkeinError } from '../../base/index.ts';
-import { type Dataset, type Preprocessing, stratifiedSample } from '../../data/index.ts';
-import { fixedBatch, GraphEditor, type Model, Tensor } from '../../graph/index.ts';
-import { type InputMoments, LARGEST_SIDE, type WeightLayer, weightLayersOf } from '../../transforms/index.ts';
-import type { Meter } from '../meter.ts';
+import { SkeinError } from '../base/index.ts';
+import { type Dataset, type Preprocessing, stratifiedSample } from '../data/index.ts';
+import { fixedBatch, GraphEditor, type Model, Tensor } from '../graph/index.ts';
+import { type InputMoments, LARGEST_SIDE, type WeightLayer, weightLayersOf } from '../transforms/index.ts';
+import type { Meter } from './meter.ts';
 
 export interface MomentOptions {
   /** Of the data, each class with its share; 256 unless told. */
-  readonly images?: number;
+  readonly images?: number | undefined;
   /** Of the sample. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
