@@ -16,6 +16,7 @@ interface Flags extends CompressionFlags {
   readonly convIndexBits: number;
   readonly fcIndexBits: number;
   readonly codebookRate: number;
+  readonly compensate: boolean;
 }
 
 /** Some weights must stay. */
@@ -23,6 +24,8 @@ const LARGEST_SPARSITY = 0.9999;
 
 /** Held-out images that each step is measured with: enough to see what a step costs. */
 const STEP_IMAGES = 500;
+/** Training images that show what the weights that stay have to answer. */
+const MOMENT_IMAGES = 512;
 
 export function shareCommand(): Command {
   const command = new Command('share')
@@ -45,15 +48,19 @@ export function shareCommand(): Command {
       "the highest learning rate of the codebooks' training (adamw)",
       numberBetween(1e-12, 1e3),
       1e-4,
+    )
+    .option(
+      '--no-compensate',
+      'leave the weights that stay as they are, instead of letting them speak for those that go (least squares on what layers answer to 512 training images)',
     );
   return compressionCommand<Flags>(withCompression(command, { epochs: 6 }), compress, ['.skz', '.onnx']);
 }
 
 async function compress(context: CompressionContext, flags: Flags) {
-  const { deepCompression, sizeReport } = await import('../compress/index.ts');
+  const { deepCompression, observeInputMoments, sizeReport } = await import('../compress/index.ts');
   const { weightTensors } = await import('../transforms/index.ts');
-  const { training, output, signal, fineTune } = context;
-  const { sparsity, steps, criterion, convBits, fcBits, epochs, codebookRate, seed } = flags;
+  const { meter, preprocessing, training, output, signal, fineTune } = context;
+  const { sparsity, steps, criterion, convBits, fcBits, epochs, codebookRate, seed, compensate } = flags;
   const measured: MeasuredStep[] = [await measure(context, { name: 'original', sparsity: 0, model: context.model })];
   const model = await deepCompression(context.model, {
     sparsity,
@@ -66,6 +73,14 @@ async function compress(context: CompressionContext, flags: Flags) {
     signal,
     fineTune,
     bits: { conv: convBits, fc: fcBits },
+    ...(compensate && {
+      moments: (model, step) =>
+        observeInputMoments(model, meter, training, preprocessing, {
+          images: MOMENT_IMAGES,
+          seed: seed + step,
+          signal,
+        }),
+    }),
     onStep: async (step) => {
       const now = await measure(context, step);
       measured.push(now);
@@ -79,7 +94,7 @@ async function compress(context: CompressionContext, flags: Flags) {
   return {
     model,
     write: { skz: { indexBits } },
-    recipe: { sparsity, steps, criterion, convBits, fcBits, codebookRate },
+    recipe: { sparsity, steps, criterion, convBits, fcBits, codebookRate, compensate },
     report: { layers, total, otherBytes, skzBytes: fileBytes, steps: measured },
     lines: [
       ...describeLayers(sizes),

@@ -8,6 +8,8 @@ import type { Model } from '../../graph/index.ts';
 import { liftWeights } from '../../ops/index.ts';
 import {
   type Criterion,
+  compensateMasked,
+  type InputMoments,
   magnitudeMasks,
   sharedValues,
   shareWeights,
@@ -32,6 +34,11 @@ export interface DeepCompressionOptions {
   readonly epochs: number;
   /** The highest rate of the codebooks' training. */
   readonly codebookRate: number;
+  /**
+   * What flows into the layers of a model, see `observeInputMoments`: the weights that stay then speak for those that go.
+   * Without it they stay as they are.
+   */
+  readonly moments?: (model: Model, step: number) => Promise<ReadonlyMap<string, InputMoments>>;
   readonly training: Dataset;
   readonly seed: number;
   /** Trains a model as the stage `name`, with these changes to how it is trained otherwise. */
@@ -88,7 +95,10 @@ async function prune(
     sparsity,
     options.criterion,
   );
-  const masked = withMasks(model, new Map(layers.map(({ name }, i) => [name, masks[i] as (typeof masks)[number]])));
+  const byName = new Map(layers.map(({ name }, i) => [name, masks[i] as (typeof masks)[number]]));
+  const moments = await options.moments?.(model, step);
+  const spoken = moments === undefined ? model : compensateMasked(model, byName, moments);
+  const masked = withMasks(spoken, byName);
   await report('pruned', masked.restore(masked.model), layers, options);
   const { training, seed, fineTune } = options;
   const trained = await fineTune(`retrain-${step}`, masked.model, partEpochs(epochs, training, seed + step));

@@ -1,3 +1,4 @@
+export * from './compensate-masked.ts';
 export * from './compression-rate.ts';
 export * from './k-means.ts';
 export * from './magnitude-masks.ts';
