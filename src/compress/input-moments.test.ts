@@ -32,18 +32,26 @@ function network(batch: number | string): Model {
 async function byHand(times: number) {
   const pixels = new Float64Array(9);
   const images = new Float64Array(192 ** 2);
+  const neighbours = { vertical: [0, 0, 0], horizontal: [0, 0, 0] };
   for await (const { count, data: values } of data.batches(PREPROCESSING, 10)) {
     for (let n = 0; n < count; n++) {
       const image = values.subarray(n * 192, (n + 1) * 192);
       for (let k = 0; k < images.length; k++)
         images[k] = (images[k] ?? 0) + times * (image[Math.floor(k / 192)] ?? 0) * (image[k % 192] ?? 0);
+      for (let k = 0; k < 192; k++)
+        for (let d = 0; d < 3; d++) {
+          const [y, x] = [Math.floor((k % 64) / 8), k % 8];
+          const own = times * (image[k] ?? 0);
+          neighbours.vertical[d] = (neighbours.vertical[d] ?? 0) + (y + d < 8 ? own * (image[k + 8 * d] ?? 0) : 0);
+          neighbours.horizontal[d] = (neighbours.horizontal[d] ?? 0) + (x + d < 8 ? own * (image[k + d] ?? 0) : 0);
+        }
       for (let p = 0; p < 64; p++)
         for (let k = 0; k < 9; k++)
           pixels[k] =
             (pixels[k] ?? 0) + times * (image[Math.floor(k / 3) * 64 + p] ?? 0) * (image[(k % 3) * 64 + p] ?? 0);
     }
   }
-  return { pixels, images };
+  return { pixels, images, neighbours };
 }
 
 describe('observeInputMoments()', () => {
@@ -54,11 +62,17 @@ describe('observeInputMoments()', () => {
     [20, 2],
   ])('sums products of channels over images and pixels, batch %s', async (batch, times) => {
     const moments = await observeInputMoments(network(batch), meter, data, PREPROCESSING);
-    const { pixels, images } = await byHand(times);
-    const [convolved, product] = [...moments.values()].sort((a, b) => a.rows - b.rows);
-    expect([convolved?.rows, product?.rows]).toEqual([3, 192]);
-    expectClose(convolved?.data ?? [], [...pixels], 1e-4);
-    expectClose(product?.data ?? [], [...images], 1e-4);
+    const { pixels, images, neighbours } = await byHand(times);
+    const [convolved, product] = [...moments.values()].sort((a, b) => a.channels.rows - b.channels.rows);
+    expect([convolved?.channels.rows, product?.channels.rows]).toEqual([3, 192]);
+    expectClose(convolved?.channels.data ?? [], [...pixels], 1e-4);
+    expectClose(product?.channels.data ?? [], [...images], 1e-4);
+    expect(product).not.toHaveProperty('vertical');
+    for (const [axis, lags] of Object.entries(neighbours)) {
+      const [own = 0, next = 0, second = 0] = lags;
+      const expected = [own, next, second, next, own, next, second, next, own];
+      expectClose(convolved?.[axis as 'vertical' | 'horizontal']?.data ?? [], expected, 1e-4);
+    }
   });
 
   it('stops', async () => {

@@ -4,8 +4,14 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { type Dataset, type Preprocessing, stratifiedSample } from '../data/index.ts';
-import { fixedBatch, GraphEditor, type Model, Tensor } from '../graph/index.ts';
-import { type InputMoments, LARGEST_SIDE, type WeightLayer, weightLayersOf } from '../transforms/index.ts';
+import { fixedBatch, GraphEditor, getInts, type Model, Tensor } from '../graph/index.ts';
+import {
+  type InputMoments,
+  LARGEST_SIDE,
+  momentsOfLags,
+  type WeightLayer,
+  weightLayersOf,
+} from '../transforms/index.ts';
 import type { Meter } from './meter.ts';
 
 export interface MomentOptions {
@@ -38,42 +44,79 @@ export async function observeInputMoments(
     throw new SkeinError('invalid-argument', `Cannot look at '${data.source}': it has no images`);
   }
   const order = inWholeBatches(sample, fixedBatch(model) ?? 1);
-  const { observed, outputOf } = withProducts(model, layers);
-  const moments = new Map(
-    layers.map(({ name, dims: [, channels] }) => {
-      const products: InputMoments = { rows: channels, columns: channels, data: new Float64Array(channels ** 2) };
-      return [name, products] as const;
-    }),
-  );
+  const { observed, outputs } = withProducts(model, layers);
+  const names = [...outputs.values()].flatMap(({ channels, vertical, horizontal }) => [
+    channels,
+    ...vertical,
+    ...horizontal,
+  ]);
+  const sums = new Map<string, Float64Array>();
   const options = { order, ...(signal && { signal }), onImages: (done: number) => onImages?.(done, order.length) };
-  for await (const { values } of meter.observe(observed, [...outputOf.values()], data, preprocessing, options)) {
-    for (const [name, output] of outputOf) {
-      const sums = (moments.get(name) as InputMoments).data;
-      const products = values.get(output)?.data as Float32Array;
-      for (let k = 0; k < sums.length; k++) sums[k] = (sums[k] as number) + (products[k] as number);
+  for await (const { values } of meter.observe(observed, names, data, preprocessing, options)) {
+    for (const name of names) {
+      const products = values.get(name)?.data as Float32Array;
+      const sum = sums.get(name) ?? new Float64Array(products.length);
+      sums.set(name, sum);
+      for (let k = 0; k < sum.length; k++) sum[k] = (sum[k] as number) + (products[k] as number);
     }
   }
-  return moments;
+  return new Map([...outputs].map(([layer, products]) => [layer, momentsFrom(products, sums)]));
 }
 
-/** The model with X·Xᵀ of each layer's input, channels by channels, over all images and pixels of a batch. */
+/** Values that hold what is summed for a layer: of channels with channels, and of pixels 1, 2, … apart. */
+interface Products {
+  readonly channels: string;
+  readonly vertical: readonly string[];
+  readonly horizontal: readonly string[];
+}
+
+function momentsFrom(
+  { channels, vertical, horizontal }: Products,
+  sums: ReadonlyMap<string, Float64Array>,
+): InputMoments {
+  const data = sums.get(channels) as Float64Array;
+  const size = Math.sqrt(data.length);
+  let squares = 0;
+  for (let i = 0; i < size; i++) squares += data[i * size + i] as number;
+  // Over all places, of which those beside the image's end have a neighbour that is padding.
+  const along = (names: readonly string[]) =>
+    momentsOfLags([squares, ...names.map((name) => sums.get(name)?.[0] ?? 0)]);
+  return {
+    channels: { rows: size, columns: size, data },
+    ...(vertical.length > 0 && { vertical: along(vertical) }),
+    ...(horizontal.length > 0 && { horizontal: along(horizontal) }),
+  };
+}
+
+/** The model with sums of products of each layer's input over all images and pixels of a batch. */
 function withProducts(model: Model, layers: readonly WeightLayer[]) {
   const editor = new GraphEditor(model.graph);
-  const outputOf = new Map<string, string>();
+  const outputs = new Map<string, Products>();
   for (const { name, node, dims } of layers) {
+    const [, channels, height, width] = dims;
+    const stem = `${name}.moments`;
     const add = (opType: string, inputs: string[], attributes = {}): string =>
-      editor.addNode({ opType, name: `${name}.moments.${opType}`, inputs, attributes }).outputs[0] as string;
+      editor.addNode({ opType, name: editor.freshName(`${stem}.${opType}`), inputs, attributes }).outputs[0] as string;
+    const numbers = (...values: number[]): string => editor.addInitializer(`${stem}.numbers`, Tensor.int64s(values));
     const [input = ''] = node.inputs;
     const convolved = node.opType === 'Conv';
-    const shape = editor.addInitializer(
-      `${name}.moments.shape`,
-      Tensor.int64s(convolved ? [dims[1], -1] : [-1, dims[1]]),
-    );
     const channelsFirst = convolved ? add('Transpose', [input], { perm: [1, 0, 2, 3] }) : input;
-    const flat = add('Reshape', [channelsFirst, shape]);
-    outputOf.set(name, add('Gemm', [flat, flat], convolved ? { transB: 1 } : { transA: 1 }));
+    const flat = add('Reshape', [channelsFirst, numbers(...(convolved ? [channels, -1] : [-1, channels]))]);
+    const [dilationY = 1, dilationX = 1] = getInts(node, 'dilations') ?? [];
+    const lags = (axis: number, size: number, step: number): string[] =>
+      Array.from({ length: convolved ? size - 1 : 0 }, (_, k) => {
+        const [from, axes] = [(k + 1) * step, numbers(axis)];
+        const before = add('Slice', [input, numbers(0), numbers(-from), axes]);
+        const after = add('Slice', [input, numbers(from), numbers(Number.MAX_SAFE_INTEGER), axes]);
+        return add('ReduceSum', [add('Mul', [before, after])], { keepdims: 0 });
+      });
+    outputs.set(name, {
+      channels: add('Gemm', [flat, flat], convolved ? { transB: 1 } : { transA: 1 }),
+      vertical: lags(2, height, dilationY),
+      horizontal: lags(3, width, dilationX),
+    });
   }
-  return { observed: { ...model, graph: editor.build() }, outputOf };
+  return { observed: { ...model, graph: editor.build() }, outputs };
 }
 
 /** A model of a fixed batch gets its first images once more in place of rows of zeros. */

@@ -2,18 +2,26 @@
 import { type Matrix, matrix } from './matrix.ts';
 
 /**
- * Of the mean moment, added to each channel's own: what the images show little of must not be lost altogether, as others
- * will show it.
+ * Of the mean moment, added to each one's own: what the images show little of must not be lost altogether, as others will
+ * show it.
  */
 const RIDGE = 0.01;
 
-/** Of an input's channels: their mean products over images and pixels, [in, in]; a multiple of them will do. */
-export type InputMoments = Matrix;
-
 /**
- * The moments over the mean of the channels' own, and the ridge: positive definite. Undefined where they say nothing.
+ * Mean products of what a layer's weights read, up to a factor each: of channels with channels at the same pixel, and of
+ * pixels with pixels of the same channel. Together, as a Kronecker product, they stand for those of whole windows.
  */
-export function withRidge({ rows, columns, data }: InputMoments): Matrix | undefined {
+export interface InputMoments {
+  /** [in, in] */
+  readonly channels: Matrix;
+  /** Of the pixels in a column of the window, [height, height]; without it they count as without relation. */
+  readonly vertical?: Matrix;
+  /** Of those in a row, [width, width]. */
+  readonly horizontal?: Matrix;
+}
+
+/** Moments over the mean of the diagonal, and the ridge: positive definite. Undefined where they say nothing. */
+export function withRidge({ rows, columns, data }: Matrix): Matrix | undefined {
   let mean = 0;
   for (let i = 0; i < rows; i++) mean += (data[i * rows + i] as number) / rows;
   if (!(mean > 0) || !data.every(Number.isFinite)) return undefined;
@@ -24,4 +32,14 @@ export function withRidge({ rows, columns, data }: InputMoments): Matrix | undef
   );
   for (let i = 0; i < rows; i++) scaled.data[i * rows + i] = (scaled.data[i * rows + i] as number) + RIDGE;
   return scaled;
+}
+
+/** Moments of neighbours from the sums of products at each distance: the same at every place. */
+export function momentsOfLags(lags: ArrayLike<number>): Matrix {
+  const size = lags.length;
+  return matrix(
+    size,
+    size,
+    Float64Array.from({ length: size * size }, (_, k) => lags[Math.abs(Math.floor(k / size) - (k % size))] as number),
+  );
 }

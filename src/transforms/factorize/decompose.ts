@@ -14,8 +14,7 @@ import { tucker2 } from './tucker2.ts';
 export function decompose(kernel: Kernel, factorization: Factorization, moments?: InputMoments): readonly Kernel[] {
   const metric = moments && inputMetric(moments);
   if (metric === undefined) return plainParts(kernel, factorization);
-  const [first, ...others] = plainParts(intoMetric(kernel, metric), factorization);
-  return [outOfMetric(first as Kernel, metric), ...others];
+  return outOfMetric(plainParts(intoMetric(kernel, metric), factorization), metric);
 }
 
 function plainParts(kernel: Kernel, { kind, ranks }: Factorization): readonly Kernel[] {

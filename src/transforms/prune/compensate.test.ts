@@ -40,7 +40,7 @@ async function momentsOf(model: Model, value: string): Promise<InputMoments> {
     for (let c = 0; c < channels; c++)
       for (let p = 0; p < pixels; p++)
         rows.data[(n * pixels + p) * channels + c] = data[(n * channels + c) * pixels + p] as number;
-  return gram(transposed(rows));
+  return { channels: gram(transposed(rows)) };
 }
 
 const READERS: readonly (readonly [string, (b: GraphBuilder, maps: string) => string])[] = [
@@ -102,7 +102,7 @@ describe('compensateRemoved()', () => {
       removeChannels(model, groups, remove),
       groups,
       remove,
-      new Map([[reader, moments]]),
+      new Map([[reader, { channels: moments }]]),
     );
     const determinant = 1.01 ** 2 - 0.25;
     const shares = [(1.01 * 0.6 - 0.5 * 0.3) / determinant, (1.01 * 0.3 - 0.5 * 0.6) / determinant];
@@ -115,7 +115,7 @@ describe('compensateRemoved()', () => {
     const groups = channelGroups(model);
     const narrow = removeChannels(model, groups, [0]);
     expect(compensateRemoved(model, narrow, groups, [0], new Map())).toBe(narrow);
-    const silent = new Map(model.graph.nodes.map(({ name }) => [name, matrix(8, 8)] as const));
+    const silent = new Map(model.graph.nodes.map(({ name }) => [name, { channels: matrix(8, 8) }] as const));
     expect(compensateRemoved(model, narrow, groups, [0], silent)).toBe(narrow);
   });
 });

@@ -61,7 +61,7 @@ interface Sides {
 
 /** C_KK⁻¹ · C_KR [kept, gone]: how much of each channel that stays is like each that went. */
 function substitutes(moments: InputMoments, { kept, gone }: Sides): Matrix | undefined {
-  const all = withRidge(moments);
+  const all = withRidge(moments.channels);
   if (all === undefined) return undefined;
   const part = (rows: readonly number[], columns: readonly number[]): Matrix =>
     matrix(

@@ -23,7 +23,7 @@ export function compensateMasked(
     const products = moments.get(layer.name);
     const tensor = model.graph.initializers.get(layer.weight);
     if (mask === undefined || products === undefined || tensor === undefined) continue;
-    const known = withRidge(products);
+    const known = withRidge(products.channels);
     if (known === undefined) continue;
     editor.setInitializer(layer.weight, Tensor.float32(tensor.dims, spoken(tensor.float32s(), mask, layer, known)));
   }
