@@ -85,9 +85,10 @@ function describe(servable: Servable, data: Dataset, report: EvaluateReport): st
       ),
     );
   }
-  for (const { path, slowest, criticalPathMs } of report.parallel ?? []) {
+  for (const { path, slowest, combinationMs, criticalPathMs } of report.parallel ?? []) {
     const share = path === 'root' ? '' : `, of ${path},`;
-    lines.push('', `critical path${share} ${ms(criticalPathMs)}: ${slowest} is the slowest part`);
+    const combined = `${ms(combinationMs)} of it join the parts' answers`;
+    lines.push('', `critical path${share} ${ms(criticalPathMs)}: ${slowest} is the slowest part, ${combined}`);
   }
   if (servable.preprocessingFrom !== 'plan') lines.push('', originLine(servable));
   return lines.join('\n');

@@ -69,9 +69,9 @@ function describePlan({ name }: Plan, { models, total, parallel, batch }: PlanPr
       ['total', '', count(total.params), count(total.macs), '', total.ms.toFixed(3), ''],
     ],
   );
-  const notes = parallel.flatMap(({ path, slowest, criticalPathMs, onWorkers }) => [
+  const notes = parallel.flatMap(({ path, slowest, combinationMs, criticalPathMs, onWorkers }) => [
     '',
-    `${path} waits for ${slowest}, its slowest part: ${criticalPathMs.toFixed(3)} ms where each part has a core`,
+    `${path} waits for ${slowest}, its slowest part: ${criticalPathMs.toFixed(3)} ms where each part has a core, ${combinationMs.toFixed(3)} ms of it to join their answers`,
     ...onWorkers.map(({ workers, ms }) => `  ${ms.toFixed(3)} ms on ${numberOf(workers, 'worker')}, longest first`),
   ]);
   const images = batch === 1 ? 'one image' : `${batch} images at once, MACs for one`;

@@ -10,24 +10,25 @@ const parallel = (...nodes: PlanNode[]): PlanNode => ({
   parts: nodes.map((node, index) => ({ classes: [index], node })),
 });
 const times = (root: PlanNode, ms: Record<string, number>, shares: Record<string, number> = {}) =>
-  timesOf(
-    root,
-    (path) => ms[path] ?? Number.NaN,
-    (path) => shares[path] ?? 1,
-  );
+  timesOf(root, {
+    msOf: (path) => ms[path] ?? Number.NaN,
+    combinationMsOf: (path) => ms[`${path} combined`] ?? 0,
+    shareOf: (path) => shares[path] ?? 1,
+  });
 
-it('goes along the slowest part, and says what fewer workers take', () => {
-  const parts = { 'root.parallel.0': 4, 'root.parallel.1': 6, 'root.parallel.2': 5 };
+it('goes along the slowest part and the combination, and says what fewer workers take', () => {
+  const parts = { 'root.parallel.0': 4, 'root.parallel.1': 6, 'root.parallel.2': 5, 'root combined': 0.5 };
   expect(times(parallel(leaf, leaf, leaf), parts)).toEqual({
-    criticalPathMs: 6,
+    criticalPathMs: 6.5,
     parallel: [
       {
         path: 'root',
         slowest: 'root.parallel.1',
-        criticalPathMs: 6,
+        combinationMs: 0.5,
+        criticalPathMs: 6.5,
         onWorkers: [
-          { workers: 1, ms: 15 },
-          { workers: 2, ms: 9 },
+          { workers: 1, ms: 15.5 },
+          { workers: 2, ms: 9.5 },
         ],
       },
     ],
@@ -42,6 +43,7 @@ it('counts the big model of a cascade by the images that reach it', () => {
     [`${big}.parallel.0`]: 3,
     [`${big}.parallel.1.cascade.small`]: 2,
     [`${big}.parallel.1.cascade.big`]: 8,
+    [`${big} combined`]: 2,
   };
   const shares = {
     [big]: 0.5,
@@ -50,10 +52,10 @@ it('counts the big model of a cascade by the images that reach it', () => {
     [`${big}.parallel.1.cascade.small`]: 0.5,
     [`${big}.parallel.1.cascade.big`]: 0.125,
   };
-  // 1 + 0.5 · max(3, 2 + 0.25 · 8)
-  expect(times(root, ms, shares).criticalPathMs).toBe(3);
+  // 1 + 0.5 · (max(3, 2 + 0.25 · 8) + 2)
+  expect(times(root, ms, shares).criticalPathMs).toBe(4);
   expect(times(root, ms, shares).parallel).toMatchObject([
-    { path: big, slowest: `${big}.parallel.1`, criticalPathMs: 4 },
+    { path: big, slowest: `${big}.parallel.1`, criticalPathMs: 6 },
   ]);
   // No image goes on: what was never measured does not matter.
   expect(times(cascade(leaf, leaf), { 'root.cascade.small': 1 }, { 'root.cascade.big': 0 }).criticalPathMs).toBe(1);

@@ -1,6 +1,7 @@
 /**
- * How long an image is on its way through a plan of measured models: along the slowest part wherever parts run at once.
- * That is what remains of a request when every part has a core of its own, and what a faster part cannot change.
+ * How long an image is on its way through a plan of measured models: along the slowest part wherever parts run at once, and
+ * through what joins their answers. That is what remains of a request when every part has a core of its own, and what a
+ * faster part cannot change.
  */
 import { listScheduleMs } from './list-schedule.ts';
 import { type CompositeKind, childrenOf, type PlanNode } from './plan.ts';
@@ -10,9 +11,11 @@ export interface ParallelTimes {
   readonly path: string;
   /** The place of the part that takes longest. */
   readonly slowest: string;
-  /** Milliseconds of that part for one image. */
+  /** Milliseconds for one image of joining the parts' answers, on the thread that asked for them. */
+  readonly combinationMs: number;
+  /** Milliseconds of the slowest part for one image, and of the combination. */
   readonly criticalPathMs: number;
-  /** Milliseconds for one image on fewer workers than parts, each taking the longest part that is left. */
+  /** Milliseconds for one image on fewer workers than parts, each taking the longest part that is left; with the combination. */
   readonly onWorkers: readonly { readonly workers: number; readonly ms: number }[];
 }
 
@@ -23,12 +26,17 @@ export interface PlanTimes {
   readonly parallel: readonly ParallelTimes[];
 }
 
-/**
- * @param msOf milliseconds of one image in the model at a place
- * @param shareOf of the images that reach the node at a place, as a fraction of all: the mean image's way counts a
- * cascade's big model by its share
- */
-export function timesOf(root: PlanNode, msOf: (path: string) => number, shareOf: (path: string) => number): PlanTimes {
+/** What is known of the nodes of a plan, by their places. */
+export interface NodeTimes {
+  /** Milliseconds of one image in a model. */
+  readonly msOf: (path: string) => number;
+  /** Milliseconds in which a `parallel` node joins the answers of one image: see `combinationTimes`. */
+  readonly combinationMsOf: (path: string) => number;
+  /** Of the images that reach a node, as a fraction of all: the mean image's way counts a cascade's big model by its share. */
+  readonly shareOf: (path: string) => number;
+}
+
+export function timesOf(root: PlanNode, { msOf, combinationMsOf, shareOf }: NodeTimes): PlanTimes {
   const parallel: ParallelTimes[] = [];
   const along = (node: PlanNode, path: string): number => {
     if (node.kind === 'model') return msOf(path);
@@ -37,15 +45,19 @@ export function timesOf(root: PlanNode, msOf: (path: string) => number, shareOf:
     const times = children.map((each) => ({ path: each.path, ms: along(each.child, each.path) }));
     if (node.kind === 'parallel') {
       const slowest = times.reduce((most, each) => (each.ms > most.ms ? each : most));
+      const combinationMs = combinationMsOf(path);
+      const criticalPathMs = slowest.ms + combinationMs;
       const onWorkers = workersBelow(times.length).map((workers) => ({
         workers,
-        ms: listScheduleMs(
-          times.map(({ ms }) => ms),
-          workers,
-        ),
+        ms:
+          combinationMs +
+          listScheduleMs(
+            times.map(({ ms }) => ms),
+            workers,
+          ),
       }));
-      parallel.splice(own, 0, { path, slowest: slowest.path, criticalPathMs: slowest.ms, onWorkers });
-      return slowest.ms;
+      parallel.splice(own, 0, { path, slowest: slowest.path, combinationMs, criticalPathMs, onWorkers });
+      return criticalPathMs;
     }
     return times.reduce((sum, each) => {
       const share = shareOf(each.path) / shareOf(path);

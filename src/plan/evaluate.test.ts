@@ -93,8 +93,11 @@ describe('evaluate()', () => {
     expect(second).toMatchObject({ path: 'root.parallel.1', share: 1, macs: 6 * 3 + 60 * 82_944 });
     expect([report.params, report.macs]).toEqual([2 * 24 + 60 * 81, 2 * 18 + 60 * 82_944]);
     const times = report.nodes.map(({ latencyMs }) => latencyMs as number);
-    const criticalPathMs = Math.max(...times);
-    const slowest = `root.parallel.${times.indexOf(criticalPathMs)}`;
+    const slowestMs = Math.max(...times);
+    const slowest = `root.parallel.${times.indexOf(slowestMs)}`;
+    const combinationMs = report.parallel?.[0]?.combinationMs as number;
+    expect(combinationMs).toBeGreaterThan(0);
+    const criticalPathMs = slowestMs + combinationMs;
     expect(report.parallel).toMatchObject([{ path: 'root', slowest, criticalPathMs, onWorkers: [{ workers: 1 }] }]);
   });
 

@@ -6,6 +6,7 @@ import { quantile, SkeinError } from '../base/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { matchClasses } from './class-order.ts';
+import { combinationTimes } from './combination-time.ts';
 import { type ParallelTimes, timesOf } from './critical-path.ts';
 import { modelCosts } from './model-costs.ts';
 import { openPlan } from './open-plan.ts';
@@ -92,7 +93,12 @@ export async function evaluate(
       return { path, share: shareOf(path), params, macs, bytes, latencyMs: Number.isNaN(latencyMs) ? null : latencyMs };
     });
     const sum = (term: (node: NodeReport) => number) => nodes.reduce((total, node) => total + term(node), 0);
-    const times = timesOf(plan.root, (path) => latencyOf.get(path) ?? Number.NaN, shareOf);
+    const combinations = await combinationTimes(plan.root);
+    const times = timesOf(plan.root, {
+      msOf: (path) => latencyOf.get(path) ?? Number.NaN,
+      combinationMsOf: (path) => combinations.get(path) ?? 0,
+      shareOf,
+    });
     const parallel = times.parallel.filter(({ path }) => shareOf(path) > 0);
     return {
       samples: accuracy.samples,

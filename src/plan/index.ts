@@ -10,8 +10,9 @@ export {
 export { CascadePredictor } from './cascade-predictor.ts';
 export { matchClasses } from './class-order.ts';
 export { Classifier, type ClassifierExpectation, type ClassifierScores } from './classifier.ts';
+export { combinationTimes } from './combination-time.ts';
 export { argmax, confidenceOf, probabilitiesOf } from './confidence.ts';
-export type { ParallelTimes } from './critical-path.ts';
+export { type NodeTimes, type ParallelTimes, type PlanTimes, timesOf } from './critical-path.ts';
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';

@@ -5,6 +5,7 @@
 import { Random } from '../base/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { elementCount } from '../tensor/index.ts';
+import { combinationTimes } from './combination-time.ts';
 import { type PlanTimes, timesOf } from './critical-path.ts';
 import { type ModelCost, modelCosts } from './model-costs.ts';
 import { openPlan } from './open-plan.ts';
@@ -44,16 +45,17 @@ export async function profilePlan(
   } finally {
     await open.close();
   }
+  const combinations = await combinationTimes(plan.root, batch);
   const models = (await modelCosts(plan)).map((cost) => ({ ...cost, ms: times.medianMs(cost.path) }));
   const sum = (term: (model: ProfiledModel) => number) => models.reduce((total, model) => total + term(model), 0);
   return {
     batch,
     models,
     total: { params: sum(({ params }) => params), macs: sum(({ macs }) => macs), ms: sum(({ ms }) => ms) },
-    ...timesOf(
-      plan.root,
-      (path) => times.medianMs(path),
-      () => 1,
-    ),
+    ...timesOf(plan.root, {
+      msOf: (path) => times.medianMs(path),
+      combinationMsOf: (path) => combinations.get(path) ?? 0,
+      shareOf: () => 1,
+    }),
   };
 }
