@@ -3,38 +3,26 @@
  * MACs, file, latency of one image and throughput. What was trained is held against the model after the same epochs, since
  * those alone improve it. Choices are made on the validation images; the test images are looked at once, at the end.
  */
-import { appendFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { messageOf } from '../src/base/index.ts';
+import { writeFile } from 'node:fs/promises';
 import { fileOf, makeChain } from './compression/make-chain.ts';
 import { measureChains } from './compression/measure-chains.ts';
-import { COMPRESSION_USAGE, type CompressionOptions, readCompressionOptions } from './compression/options.ts';
+import { COMPRESSION_USAGE, readCompressionOptions } from './compression/options.ts';
 import { paretoPicture } from './compression/pareto-picture.ts';
 import { CHAINS } from './compression/recipes.ts';
 import { compressionMarkdown, compressionText } from './compression/table.ts';
+import type { Log } from './recipes/make-once.ts';
+import type { RecipeOptions } from './recipes/options.ts';
+import { checkOnly, runBench } from './recipes/run-bench.ts';
 import { describeMachine, machineLine } from './report/machine.ts';
 
-try {
-  const options = readCompressionOptions(process.argv.slice(2));
-  if (options === 'help') console.log(COMPRESSION_USAGE);
-  else await compare(options);
-  process.exit();
-} catch (error) {
-  console.error(`bench: ${messageOf(error)}`);
-  process.exit(1);
-}
+await runBench({ name: 'compression', usage: COMPRESSION_USAGE, read: readCompressionOptions, run: compare });
 
-async function compare(options: CompressionOptions): Promise<void> {
-  await mkdir(options.folder, { recursive: true });
-  const logFile = join(options.folder, 'compression.log');
-  const log = (line: string) => {
-    process.stderr.write(`${line}\n`);
-    appendFileSync(logFile, `${line}\n`);
-  };
+async function compare(options: RecipeOptions, log: Log): Promise<void> {
   const { only } = options;
-  const unknown = only?.find((name) => !CHAINS.some(({ model }) => model === name));
-  if (unknown !== undefined) throw new Error(`--only: there is no model '${unknown}' in this benchmark`);
+  checkOnly(
+    only,
+    CHAINS.map(({ model }) => model),
+  );
   const chains = CHAINS.filter(({ model }) => only?.includes(model) ?? true);
   for (const chain of chains) await makeChain(chain, options, log);
   const files = new Map(chains.map((chain) => [chain, fileOf(chain, options)]));

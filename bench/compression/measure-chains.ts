@@ -1,25 +1,21 @@
 /** Measures what the chains made. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { writeFileAtomically } from '../../src/base/index.ts';
+import { join } from 'node:path';
 import { Meter } from '../../src/compress/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
-import { type EvaluateReport, sha256Of } from '../../src/plan/index.ts';
-import { inRepository, runProgram } from '../processes/run-program.ts';
-import type { CompressionOptions } from './options.ts';
+import { evaluationOf } from '../recipes/kept-evaluation.ts';
+import type { RecipeOptions } from '../recipes/options.ts';
 import { type Chain, UNTRAINED } from './recipes.ts';
 import type { CompressionRow, Figures } from './table.ts';
-
-const SKEIN = inRepository('dist/src/cli/main.js');
 
 /** @param files of the chains, made */
 export async function measureChains(
   files: ReadonlyMap<Chain, string>,
-  options: CompressionOptions,
+  options: RecipeOptions,
   log: (line: string) => void,
 ): Promise<CompressionRow[]> {
   const rows: CompressionRow[] = [];
+  const { data, folder, split } = options;
+  const looked = { split, folder, data: ['--data', join(data, `${split}.tar`)] };
   const meter = new Meter();
   try {
     for (const model of new Set([...files.keys()].map((chain) => chain.model))) {
@@ -29,7 +25,7 @@ export async function measureChains(
       const latencies = await meter.latenciesMs(models, { rounds: options.rounds, roundMs: 200, shape: [3, 32, 32] });
       const ofModel: Figures[] = [];
       for (const [i, [chain, file]] of chains.entries()) {
-        const report = await evaluationOf(file, options);
+        const report = await evaluationOf(file, looked);
         const { top1, params, macs, bytes, throughput } = report;
         ofModel.push({ chain, top1, params, macs, bytes, throughput, latencyMs: latencies[i] as number });
       }
@@ -47,14 +43,4 @@ export async function measureChains(
     await meter.close();
   }
   return rows;
-}
-
-/** Kept beside the models: the test images are looked at once. */
-async function evaluationOf(file: string, { data, folder, split }: CompressionOptions): Promise<EvaluateReport> {
-  const kept = join(folder, `${basename(file)}.${(await sha256Of(file)).slice(0, 12)}.${split}.json`);
-  if (!existsSync(kept)) {
-    const words = ['evaluate', file, '--data', join(data, `${split}.tar`), '--json'];
-    await writeFileAtomically(kept, [Buffer.from(await runProgram(process.execPath, [SKEIN, ...words]))]);
-  }
-  return JSON.parse(await readFile(kept, 'utf8')) as EvaluateReport;
 }

@@ -1,6 +1,7 @@
 /** The table of the compressions, for a terminal and as Markdown. */
 import type { Measured } from '../../src/cli/comparison.ts';
 import { bytes, count, formatTable, percent } from '../../src/cli/table.ts';
+import { markdownOf } from '../report/markdown.ts';
 import type { Chain } from './recipes.ts';
 
 export interface Figures extends Measured {
@@ -36,8 +37,7 @@ export function compressionText(rows: readonly CompressionRow[]): string {
 }
 
 export function compressionMarkdown(rows: readonly CompressionRow[]): string {
-  const line = (values: readonly string[]) => `| ${values.join(' | ')} |`;
-  return [line(TITLES), line(TITLES.map(() => '---')), ...rows.map((row) => line(cells(row)))].join('\n');
+  return markdownOf(TITLES, rows.map(cells));
 }
 
 function cells(row: CompressionRow): string[] {

@@ -1,4 +1,5 @@
 /** The table of the benchmark: for a terminal, as Markdown, as JSON. */
+import { markdownOf } from './markdown.ts';
 import type { Spread } from './rounds.ts';
 
 export interface Row {
@@ -52,6 +53,5 @@ export function textTable(rows: readonly Row[]): string {
 }
 
 export function markdownTable(rows: readonly Row[]): string {
-  const line = (values: readonly string[]) => `| ${values.join(' | ')} |`;
-  return [line(COLUMNS), line(COLUMNS.map(() => '---')), ...rows.map((row) => line(cells(row)))].join('\n');
+  return markdownOf(COLUMNS, rows.map(cells));
 }
