@@ -70,3 +70,23 @@ export async function pruneToTarget(
   }
   return best;
 }
+
+/**
+ * The model after the longest beginning of the order that holds, found by bisection as if what does not hold never did again
+ * further on; the model itself where not even one step does.
+ */
+export async function pruneWhile(
+  model: Model,
+  groups: ChannelGroups,
+  order: readonly PruningStep[],
+  holds: (model: Model) => Promise<boolean>,
+): Promise<Model> {
+  let [low, high, best] = [0, order.length + 1, model];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    const tried = prunedModel(model, groups, order.slice(0, middle));
+    if (await holds(tried)) [low, best] = [middle, tried];
+    else high = middle;
+  }
+  return best;
+}

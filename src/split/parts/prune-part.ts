@@ -4,11 +4,13 @@
  */
 import {
   fastMultiple,
+  type OrderOptions,
   type PruneModelOptions,
   type PruningTarget,
   perCost,
   prunedModel,
   pruneModel,
+  pruneWhile,
   pruningOrder,
   type UnitCosts,
   unitCosts,
@@ -30,6 +32,8 @@ export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'mult
   readonly thresholds?: SilenceThresholds;
   /** All are met; none leaves it at the thresholds. */
   readonly targets?: readonly PruningTarget[];
+  /** In place of targets: channels go as long as this holds of what is left. */
+  readonly holds?: (model: Model) => Promise<boolean>;
   readonly judge: (model: Model, groups: ChannelGroups) => Promise<ClassImportance>;
   /** What targets save, which the importance is held against: see `perCost`. Not at all unless told. */
   readonly against?: {
@@ -45,40 +49,40 @@ export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'mult
  * @throws SkeinError as `pruneModel` does
  */
 export async function prunePart(model: Model, options: PrunePartOptions): Promise<Model> {
-  const { thresholds = {}, targets = [], judge, against, ...others } = options;
+  const { thresholds = {}, targets = [], judge, against, holds, ...others } = options;
   const isTold = thresholds.apoz !== undefined || thresholds.meanActivation !== undefined;
   const audible = isTold ? await withoutSilent(model, thresholds, options) : model;
-  if (targets.length === 0) return audible;
-  return pruneModel(audible, {
-    ...others,
-    targets,
-    score: async (each, groups) => {
-      const { importance } = await judge(each, groups);
-      if (against === undefined) return importance;
-      const costs = unitCosts(each, groups, against.options);
-      return perCost(
-        importance,
-        against.costs.map((kind) => costs[kind]),
-        against.weight,
-      );
-    },
-  });
+  if (targets.length === 0 && holds === undefined) return audible;
+  const score = async (each: Model, groups: ChannelGroups): Promise<Float64Array> => {
+    const { importance } = await judge(each, groups);
+    if (against === undefined) return importance;
+    const costs = unitCosts(each, groups, against.options);
+    return perCost(
+      importance,
+      against.costs.map((kind) => costs[kind]),
+      against.weight,
+    );
+  };
+  if (holds === undefined) return pruneModel(audible, { ...others, targets, score });
+  const groups = channelGroups(audible);
+  const order = pruningOrder(audible, groups, await score(audible, groups), orderOptions(options));
+  return pruneWhile(audible, groups, order, holds);
 }
 
 async function withoutSilent(
   model: Model,
   { apoz: mostZeros = Number.NEGATIVE_INFINITY, meanActivation = Number.POSITIVE_INFINITY }: SilenceThresholds,
-  { judge, keep = 0, multiple = fastMultiple }: PrunePartOptions,
+  options: PrunePartOptions,
 ): Promise<Model> {
   const groups = channelGroups(model);
-  const { importance, apoz, mean } = await judge(model, groups);
+  const { importance, apoz, mean } = await options.judge(model, groups);
   const isSilent = (unit: number): boolean =>
     (apoz[unit] as number) > mostZeros && (mean[unit] as number) < meanActivation;
   // What must stay has no importance, for the order of pruning.
   const ofSilent = importance.map((value, unit) => (isSilent(unit) ? value : Number.NaN));
-  const order = pruningOrder(model, groups, ofSilent, {
-    least: ({ units }) => keep * units.length,
-    multiple: ({ units }) => multiple(units.length),
-  });
-  return prunedModel(model, groups, order);
+  return prunedModel(model, groups, pruningOrder(model, groups, ofSilent, orderOptions(options)));
+}
+
+function orderOptions({ keep = 0, multiple = fastMultiple }: PrunePartOptions): OrderOptions {
+  return { least: ({ units }) => keep * units.length, multiple: ({ units }) => multiple(units.length) };
 }
