@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openData } from '../src/data/index.ts';
-import { writeModel } from '../src/onnx/index.ts';
+import { readModel, writeModel } from '../src/onnx/index.ts';
 import { GraphBuilder } from '../src/ops/index.ts';
 import { feed, openOnnx } from './run-onnx.ts';
 import { MAIN, skeinIn } from './run-skein.ts';
@@ -29,6 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** Bytes of a label and its image. */
+const RECORD = 1 + 3 * 32 * 32;
 const CONV = { out: 16, kernel: 3, stride: 2, padding: 1 } as const;
 
 function network(classes: number) {
@@ -53,7 +55,11 @@ async function planOf(output: string) {
   const plan = JSON.parse(await readFile(join(folder, output, 'plan.json'), 'utf8'));
   return {
     labels: plan.labels as readonly string[],
-    ...(plan.root.parallel as { readonly other: string; readonly parts: readonly PlanPart[] }),
+    ...(plan.root.parallel as {
+      readonly other: string;
+      readonly priors?: readonly number[];
+      readonly parts: readonly PlanPart[];
+    }),
   };
 }
 
@@ -93,7 +99,7 @@ describe('skein split', () => {
     expect(stderr).toMatch(/part-1 of 2: circle, cross; .*\n(.*\n)*part-2, epoch 2\/2: loss \d.*held out/);
     expect(stdout).toMatch(/part-2.onnx +crescent, hexagon +\d/);
     expect(stdout).toMatch(/parameters of the largest part .* [\d.]+x fewer/);
-    expect(stdout).toMatch(/one image, the slowest part .* [\d.]+x faster/);
+    expect(stdout).toMatch(/one image, the critical path .* [\d.]+x faster/);
     expect((await readdir(join(folder, 'two'))).sort()).toEqual(['part-1.onnx', 'part-2.onnx', 'plan.json']);
     expect((await readdir(folder)).filter((name) => name.startsWith('two'))).toEqual(['two']);
     const { parts } = await planOf('two');
@@ -141,6 +147,60 @@ describe('skein split', () => {
     if (words.includes('contiguous')) expect(parts[0].classes).toEqual(['circle', 'crescent']);
   });
 
+  it('cuts parts as far as they lose no more than --max-drop', async () => {
+    const macs: number[] = [];
+    for (const drop of ['0', '100']) {
+      const { code, stdout, stderr } = await split(
+        ...([`drop${drop}`, '--groups', '2', '--max-drop', drop, '--epochs', '0', '--json'] as const),
+      );
+      expect(code, stderr).toBe(0);
+      macs.push(Math.max(...JSON.parse(stdout).parts.map((part: { macs: number }) => part.macs)));
+    }
+    const smallest = await split('smallest', '--groups', '2', '--target-macs', '1000x', '--epochs', '0');
+    const least = Number(/the least that can be reached is (\d+)/.exec(smallest.stderr)?.[1]);
+    // Nothing is too much to lose: as small as it can be. Nothing may be lost: not so.
+    expect(macs[1]).toBe(least);
+    expect(macs[0]).toBeGreaterThan(least);
+  });
+
+  it('writes into each part how it came about, and joins them in a time of its own', async () => {
+    const words = ['--groups', NAMES, '--target-macs', '2x', '--epochs', '1', '--distill', '--json'];
+    const { code, stdout, stderr } = await split('history', ...words);
+    expect(code, stderr).toBe(0);
+    const { parts, after } = JSON.parse(stdout);
+    expect(after.combinationMs).toBeGreaterThan(0);
+    const slowest = Math.max(...parts.map(({ latencyMs }: { latencyMs: number }) => latencyMs));
+    expect(after.latencyMs).toBe(slowest + after.combinationMs);
+    const { metadata } = await readModel(join(folder, 'history', 'part-2.onnx'));
+    const history = {
+      by: 'skein split',
+      model: 'net.onnx',
+      epochs: 1,
+      seed: 0,
+      distill: 0.9,
+      targetMacs: { times: 2 },
+    };
+    expect(JSON.parse(metadata.get('compressed') ?? '')).toMatchObject([
+      { ...history, classes: ['crescent', 'hexagon'] },
+    ]);
+  });
+
+  it('has the frequencies of the classes as priors where they differ', async () => {
+    await writeSmallShapes(join(folder, 'uneven'), 120, 4);
+    const file = join(folder, 'uneven', 'data_batch_1.bin');
+    const whole = await readFile(file);
+    const few = whole.subarray(0, whole.length - 5 * RECORD);
+    await writeFile(file, few);
+    const firsts = Array.from({ length: few.length / RECORD }, (_, i) => few[i * RECORD]);
+    const { code, stderr } = await split('priors', '--groups', '2', '--epochs', '0', '--data', 'uneven');
+    expect(code, stderr).toBe(0);
+    const { labels, priors } = await planOf('priors');
+    const frequencies = labels.map((_, c) => firsts.filter((label) => label === c).length / firsts.length);
+    expect(new Set(frequencies).size).toBeGreaterThan(1);
+    expect(priors).toEqual(frequencies.map((each) => expect.closeTo(each, 12)));
+    expect((await planOf('drop0')).priors).toBeUndefined();
+  });
+
   it.each<[string[], number, RegExp]>([
     [['--groups', '5'], 2, /expected from 1 to 4 of them, so that each has a class, received 5/],
     [['--groups', NAMES.replace('cross', 'corss')], 2, /there is no class 'corss': did you mean 'cross'\?/],
@@ -154,6 +214,11 @@ describe('skein split', () => {
       /Cannot prune to [\d.]+ MACs \(the least that can be reached is \d+\)/,
     ],
     [['--groups', '2', '--target-params', '10M'], 2, /--target-params must be below what the model has/],
+    [
+      ['--groups', '2', '--max-drop', '1', '--target-params', '2x'],
+      2,
+      /--max-drop is in place of targets, received --target-params beside it/,
+    ],
     [
       ['--groups', '2', '--limit', '3'],
       1,

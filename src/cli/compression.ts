@@ -23,6 +23,7 @@ import {
 import { type Comparison, describeComparison, measureBoth } from './comparison.ts';
 import { type CompressionFlags, RATES, WEIGHT } from './compression-words.ts';
 import { fineTuner } from './fine-tuner.ts';
+import { withHistory } from './history.ts';
 import { interruption } from './interruption.ts';
 import { openValidation, sourceOf } from './train-source.ts';
 import { checkUnfinished, goOnWords, wordsOf } from './unfinished.ts';
@@ -271,25 +272,7 @@ interface Origin {
 async function save({ model, recipe = {}, write }: Compressed, { flags, path, name, labels, preprocessing }: Origin) {
   const { withDescription } = await import('../data/index.ts');
   const { writeModel } = await import('../onnx/index.ts');
-  const described = withDescription(model, { labels, preprocessing });
-  const metadata = new Map(described.metadata);
   const { epochs, seed, distill, teacher } = flags;
-  const before = historyOf(metadata.get('compressed'));
-  metadata.set(
-    'compressed',
-    JSON.stringify([
-      ...before,
-      { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill, teacher }), ...recipe },
-    ]),
-  );
-  await writeModel({ ...described, metadata }, flags.output, write);
-}
-
-function historyOf(text: string | undefined): readonly unknown[] {
-  try {
-    const list: unknown = JSON.parse(text ?? '[]');
-    return Array.isArray(list) ? list : [];
-  } catch {
-    return [];
-  }
+  const step = { by: `skein ${name}`, model: path, epochs, seed, ...definedOnly({ distill, teacher }), ...recipe };
+  await writeModel(withHistory(withDescription(model, { labels, preprocessing }), step), flags.output, write);
 }

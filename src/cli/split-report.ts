@@ -19,6 +19,8 @@ export interface SplitReport {
   readonly output: string;
   readonly parts: readonly PartReport[];
   readonly combination: ChosenCombination;
+  /** Of joining the parts' answers to one image. */
+  readonly combinationMs: number;
   /** The model that was split. */
   readonly before: Pick<PartReport, 'params' | 'macs' | 'latencyMs' | 'top1'>;
   /** Images that the accuracies are of. */
@@ -27,18 +29,18 @@ export interface SplitReport {
 }
 
 /** As `--json` prints it. */
-export function splitJson({ output, parts, combination, before, samples, source }: SplitReport): object {
+export function splitJson({ output, parts, combination, combinationMs, before, samples, source }: SplitReport): object {
   const { other, calibrated, quality, tried } = combination;
-  const { params, latencyMs, macs, totalParams } = formationOf(parts);
-  const after = { top1: quality.top1, loss: quality.loss, params, latencyMs, macs, totalParams };
+  const { top1, loss } = quality;
+  const after = { top1, loss, ...formationOf(parts, combinationMs), combinationMs };
   return { output, parts, other, calibrated, tried, before, after, samples, source };
 }
 
-/** What one device of many holds, how long the slowest takes, and what all do together. */
-function formationOf(parts: readonly PartReport[]) {
+/** What one device of many holds, how long the slowest and the combination take, and what all do together. */
+function formationOf(parts: readonly PartReport[], combinationMs: number) {
   return {
     params: Math.max(...parts.map((part) => part.params)),
-    latencyMs: Math.max(...parts.map((part) => part.latencyMs)),
+    latencyMs: Math.max(...parts.map((part) => part.latencyMs)) + combinationMs,
     macs: parts.reduce((sum, part) => sum + part.macs, 0),
     totalParams: parts.reduce((sum, part) => sum + part.params, 0),
   };
@@ -47,9 +49,9 @@ function formationOf(parts: readonly PartReport[]) {
 /** Names in a cell; more would push the numbers off the screen. */
 const NAMES = 4;
 
-export function describeSplit({ parts, combination, before, samples, source }: SplitReport): string {
+export function describeSplit({ parts, combination, combinationMs, before, samples, source }: SplitReport): string {
   const right = 'right' as const;
-  const formation = formationOf(parts);
+  const formation = formationOf(parts, combinationMs);
   const { quality, tried } = combination;
   const ofParts = formatTable(
     [
@@ -87,7 +89,7 @@ export function describeSplit({ parts, combination, before, samples, source }: S
         times(before.params, formation.params, 'fewer'),
       ],
       [
-        'one image, the slowest part',
+        'one image, the critical path',
         ms(before.latencyMs),
         ms(formation.latencyMs),
         times(before.latencyMs, formation.latencyMs, 'faster'),
@@ -109,6 +111,7 @@ export function describeSplit({ parts, combination, before, samples, source }: S
     '',
     both,
     `top-1 of ${samples} images of ${source}, each calibrated on others of them; times on one thread`,
+    `critical path: the slowest part and ${ms(combinationMs)} in which the parts' answers are joined`,
     `'other' ${way(combination)}; cross-entropy by what is done with it: ${ways}`,
   ].join('\n');
 }

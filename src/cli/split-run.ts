@@ -10,7 +10,7 @@ import type { SplitFlags } from './split.ts';
 import { type SplitContext, type SplitPart, stopIf } from './split-context.ts';
 import { classGroups } from './split-groups.ts';
 import { measure, record } from './split-measure.ts';
-import { writeParts } from './split-plan.ts';
+import { parallelNode, writeParts } from './split-plan.ts';
 import type { SplitReport } from './split-report.ts';
 import { trainParts } from './split-train.ts';
 
@@ -41,12 +41,15 @@ export async function splitModel(
   const combination = chooseCombination(recorded, recorded[0]?.labels ?? new Int32Array(), flags.seed);
   const { top1, images } = await meter.accuracy(base, validation, preprocessing);
   const measured = await measure(context, base, parts, recorded);
+  const { combinationTimes } = await import('../plan/index.ts');
+  const joined = await combinationTimes(parallelNode(parts, combination, training.labels, ({ name }) => name));
   stopIf(signal);
   const plan = await writeParts(context, parts, combination, flags);
   const report = {
     output: flags.output,
     parts: measured.parts,
     combination,
+    combinationMs: joined.get('root') ?? 0,
     before: { ...measured.before, top1 },
     samples: images,
     source: validation.source,
@@ -72,15 +75,15 @@ const MOST_TIMES = 8;
 
 /** All parts are cut before the first is trained, so that a target that is out of reach is heard of at once. */
 async function cutParts(
-  { meter, stages, preprocessing, training, output, signal }: SplitContext,
+  { meter, stages, preprocessing, training, validation = training, output, signal }: SplitContext,
   base: Model,
   groups: readonly ClassGroup[],
   flags: SplitFlags,
 ): Promise<SplitPart[]> {
-  const { classImportance, imagesOfClasses, prunePart } = await import('../split/index.ts');
+  const { classImportance, dropLimit, imagesOfClasses, prunePart } = await import('../split/index.ts');
   const { withClassScores } = await import('../transforms/index.ts');
   const { inputShapesOf } = await import('../compress/index.ts');
-  const { apoz, meanActivation, keep, images, seed, weighCosts } = flags;
+  const { apoz, meanActivation, maxDrop, keep, images, seed, weighCosts } = flags;
   const thresholds = definedOnly({ apoz, meanActivation });
   const { targets, words, unreachable } = await targetsOf(base, groups.length, { meter, preprocessing }, flags);
   const against = {
@@ -88,7 +91,11 @@ async function cutParts(
     weight: weighCosts,
     options: { inputShapes: inputShapesOf(base, preprocessing.shape) },
   };
-  const settings = [{ ...words, thresholds, keep, images, seed, weighCosts, preprocessing }, await training.digest()];
+  const settings: unknown[] = [
+    { ...words, thresholds, keep, images, seed, weighCosts, preprocessing },
+    await training.digest(),
+  ];
+  if (maxDrop !== undefined) settings.push({ maxDrop }, await validation.digest());
   const progress = output.progress('parts cut', groups.length, { exitOnInterrupt: false });
   const parts: SplitPart[] = [];
   try {
@@ -97,15 +104,22 @@ async function cutParts(
       const name = `part-${i + 1}`;
       const whole = withClassScores(base, classes);
       const order = imagesOfClasses(training.labels, classes, images, seed);
-      const model = await stages.model(`${name}.cut`, [whole, classes, ...settings], () =>
-        prunePart(whole, {
+      const stop = (): void => {
+        if (signal.aborted) throw new SkeinError('cancelled', `Stopped while ${name} was cut`);
+      };
+      const model = await stages.model(`${name}.cut`, [whole, classes, ...settings], async () => {
+        const limit = { most: (maxDrop ?? 0) / 100, images, seed, onImages: stop };
+        const holds =
+          maxDrop !== undefined && (await dropLimit(meter, whole, classes, validation, preprocessing, limit));
+        return prunePart(whole, {
           ...{ thresholds, targets, unreachable, keep, against, signal },
+          ...(holds !== false && { holds }),
           judge: (each, channels) => {
-            if (signal.aborted) throw new SkeinError('cancelled', `Stopped while ${name} was cut`);
+            stop();
             return classImportance(meter, each, channels, training, preprocessing, { order });
           },
-        }),
-      );
+        });
+      });
       parts.push({ classes, name, model });
     }
   } catch (error) {
@@ -132,9 +146,11 @@ async function targetsOf(
   base: Model,
   groups: number,
   around: Pick<SplitContext, 'meter' | 'preprocessing'>,
-  { targetMacs, targetParams, targetLatency, apoz, meanActivation }: SplitFlags,
+  { targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation }: SplitFlags,
 ): Promise<{ targets: PruningTarget[]; words: object; unreachable: 'refuse' | 'smallest' }> {
-  const told = [targetMacs, targetParams, targetLatency, apoz, meanActivation].some((each) => each !== undefined);
+  const told = [targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation].some(
+    (each) => each !== undefined,
+  );
   const usual = told || groups === 1 ? undefined : { times: Math.min(groups, MOST_TIMES) };
   const words = definedOnly({ targetMacs: targetMacs ?? usual, targetParams, targetLatency });
   // What nobody asked for must not be what it fails by.

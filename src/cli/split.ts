@@ -30,6 +30,8 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly grouping?: Grouping;
   readonly apoz?: number;
   readonly meanActivation?: number;
+  /** Points. */
+  readonly maxDrop?: number;
   readonly keep: number;
   readonly weighCosts: number;
   readonly images: number;
@@ -68,6 +70,11 @@ export function splitCommand(): Command {
     command,
     'of each part (default: as many times less as there are groups, 8x at most, or as near as that can be reached)',
   )
+    .option(
+      '--max-drop <points>',
+      "in place of targets: each part is cut as far as its own task's held-out accuracy falls by no more at once, before it is trained",
+      numberBetween(0, 100),
+    )
     .option('--apoz <part>', "a channel goes that is zero more often on the part's images (0.73)", numberBetween(0, 1))
     .option(
       '--mean-activation <n>',
@@ -81,7 +88,12 @@ export function splitCommand(): Command {
       numberBetween(0, 1),
       0,
     )
-    .option('--images <n>', "of the part's own training images, that channels are judged on", wholeNumber(1), 512)
+    .option(
+      '--images <n>',
+      "of the part's own training images, that channels are judged on (and of held-out ones for --max-drop)",
+      wholeNumber(1),
+      512,
+    )
     .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
     .addOption(
       new Option('--distill [weight]', 'the model as teacher of its parts, with this share in the loss')
@@ -97,6 +109,7 @@ export function splitCommand(): Command {
     .addHelpText('after', EXPLANATION);
   withTrainingWords(command, 'the highest learning rate, falling as a cosine', 0.01);
   return withAction<SplitFlags>(command, async (output, [path = ''], flags) => {
+    checkMaxDrop(flags);
     await refuseSameFile(path, [flags.output]);
     await refuseUsedFolder(flags.output);
     // Before what is unfinished is looked for: it may be another run's, under way.
@@ -147,6 +160,15 @@ async function run(output: Output, path: string, given: SplitFlags): Promise<voi
     await training.close();
     await validation?.close();
   }
+}
+
+/** @throws UsageError where two words say how far parts are cut */
+function checkMaxDrop({ maxDrop, targetMacs, targetParams, targetLatency }: SplitFlags): void {
+  if (maxDrop === undefined) return;
+  const targets = { macs: targetMacs, params: targetParams, latency: targetLatency };
+  const [other] = Object.entries(targets).find(([, target]) => target !== undefined) ?? [];
+  if (other !== undefined)
+    throw new UsageError(`--max-drop is in place of targets, received --target-${other} beside it`);
 }
 
 /** @throws UsageError where there is something that would be mixed with the parts */
