@@ -12,6 +12,7 @@ export * from './run-lock.ts';
 export * from './running-cost.ts';
 export * from './statistics.ts';
 export { skeinVersion } from './version.ts';
+export type { Job } from './worker-messages.ts';
 export * from './worker-pool.ts';
 export * from './worker-thread.ts';
 export * from './writable-folder.ts';

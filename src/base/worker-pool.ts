@@ -6,14 +6,11 @@
  * What a thread must hold between jobs (a session, say) is *installed*: sent to every thread, and sent again to each
  * replacement before that answers anything. The thread's side is `answerJobs` in worker-thread.ts.
  */
-import { type Transferable, Worker } from 'node:worker_threads';
-import { asSkeinError, messageOf, SkeinError } from './errors.ts';
-
-export interface Job<Message> {
-  readonly message: Message;
-  /** Buffers that move to the thread instead of being copied; they are empty here afterwards. */
-  readonly transfer?: readonly Transferable[];
-}
+import { Worker } from 'node:worker_threads';
+import { endWorker } from './end-worker.ts';
+import { messageOf, SkeinError } from './errors.ts';
+import type { FromThread, Job } from './worker-messages.ts';
+import { type PendingJob, WorkerSlot } from './worker-slot.ts';
 
 export interface WorkerPoolOptions {
   /** What the threads do, for messages: 'inference', 'decode'. */
@@ -26,43 +23,13 @@ export interface WorkerPoolOptions {
   readonly ahead?: number;
   /**
    * Milliseconds after which a thread that is told to end, and is still at a job, is ended by force; 10,000 unless told. Less
-   * is for threads that never are in native code, see `end`.
+   * is for threads that never are in native code, see `endWorker`.
    */
   readonly graceMs?: number;
   /** Told of each thread that died, for logs and metrics. */
   readonly onDeath?: (reason: string) => void;
   /** Told of what a replacement could not be made to hold: jobs that need it fail there, the others are answered. */
   readonly onInstallFailure?: (key: string, reason: string) => void;
-}
-
-/** What travels from and to a thread. */
-export type ToThread<Message> =
-  | { readonly id: number; readonly message: Message }
-  /** The thread ends itself with this code, as soon as it is back from native code. */
-  | { readonly exit: number };
-export type FromThread<Result> =
-  | { readonly id: number; readonly result: Result }
-  | { readonly id: number; readonly error: { readonly code: SkeinError['code']; readonly message: string } };
-
-interface Pending<Message, Result> {
-  readonly id: number;
-  readonly makeJob: () => Job<Message>;
-  readonly onStart?: (() => void) | undefined;
-  readonly expectedMs: number;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (error: SkeinError) => void;
-  deaths: number;
-}
-
-interface Slot<Message, Result> {
-  worker: Worker;
-  state: 'starting' | 'idle' | 'busy' | 'dead';
-  /** What it was sent and has not answered, in that order: it is at the first. */
-  readonly held: Map<number, Pending<Message, Result>>;
-  /** When it turned to the first of these. */
-  startedAt: number;
-  /** Threads of this slot that died, one after another, before they answered a job. */
-  deathsInARow: number;
 }
 
 /** After this many deaths without an answer a slot waits before it is started again. */
@@ -72,13 +39,11 @@ const RESTART_PAUSE_MS = 1000;
 /** Deaths of a job that is never tried on another thread. */
 const OF_THIS_THREAD = 2;
 
-const GRACE_MS = 10_000;
-
 export class WorkerPool<Message, Result> {
   readonly size: number;
   readonly #options: WorkerPoolOptions;
-  readonly #slots: Slot<Message, Result>[] = [];
-  readonly #queue: Pending<Message, Result>[] = [];
+  readonly #slots: WorkerSlot<Message, Result>[] = [];
+  readonly #queue: PendingJob<Message, Result>[] = [];
   readonly #installed = new Map<string, () => Job<Message>>();
   /** Jobs that a thread may hold. */
   readonly #capacity: number;
@@ -97,13 +62,7 @@ export class WorkerPool<Message, Result> {
     this.size = options.size;
     this.#capacity = 1 + (options.ahead ?? 0);
     for (let i = 0; i < options.size; i++) {
-      const slot: Slot<Message, Result> = {
-        worker: this.#spawn(),
-        state: 'idle',
-        held: new Map(),
-        startedAt: 0,
-        deathsInARow: 0,
-      };
+      const slot = new WorkerSlot<Message, Result>(this.#spawn());
       this.#slots.push(slot);
       this.#listen(slot);
     }
@@ -119,9 +78,9 @@ export class WorkerPool<Message, Result> {
   /** Jobs that busy threads would take now. */
   get spare(): number {
     const next = this.#freest();
-    if (next?.state !== 'busy' || !this.#takesMore(next)) return 0;
+    if (next?.state !== 'busy' || !next.takesMore(this.#capacity)) return 0;
     let count = 0;
-    for (const slot of this.#slots) if (slot.state === 'busy') count += Math.max(0, this.#capacity - slot.held.size);
+    for (const slot of this.#slots) if (slot.state === 'busy') count += Math.max(0, this.#capacity - slot.held);
     return count;
   }
 
@@ -181,11 +140,10 @@ export class WorkerPool<Message, Result> {
     for (const pending of this.#queue.splice(0)) pending.reject(this.#closedError());
     await Promise.all(
       this.#slots.map(async (slot) => {
-        // One that is at nothing ends by itself at once, and safely: see `end`.
-        const graceMs = slot.held.size > 0 ? this.#options.graceMs : undefined;
-        for (const pending of slot.held.values()) pending.reject(this.#closedError());
-        slot.held.clear();
-        if (slot.state !== 'dead') await end(slot.worker, 0, graceMs);
+        // One that is at nothing ends by itself at once, and safely: see `endWorker`.
+        const graceMs = slot.held > 0 ? this.#options.graceMs : undefined;
+        for (const pending of slot.giveUp()) pending.reject(this.#closedError());
+        if (slot.state !== 'dead') await endWorker(slot.worker, 0, graceMs);
       }),
     );
   }
@@ -193,7 +151,7 @@ export class WorkerPool<Message, Result> {
   /** Ends one thread as a crash would; for tests of what happens then. */
   async kill(index: number): Promise<void> {
     const slot = this.#slots[index];
-    if (slot !== undefined && slot.state !== 'dead') await end(slot.worker, 1);
+    if (slot !== undefined && slot.state !== 'dead') await endWorker(slot.worker, 1);
   }
 
   #closedError(): SkeinError {
@@ -207,13 +165,13 @@ export class WorkerPool<Message, Result> {
     });
   }
 
-  #listen(slot: Slot<Message, Result>): void {
+  #listen(slot: WorkerSlot<Message, Result>): void {
     const worker = slot.worker;
     let reason: string | undefined;
     worker.on('message', (answer: FromThread<Result>) => this.#settle(slot, answer));
     worker.on('messageerror', (error) => {
       reason = `an answer could not be read: ${messageOf(error)}`;
-      void end(worker, 1);
+      void endWorker(worker, 1);
     });
     worker.on('error', (error) => {
       reason = error instanceof Error ? error.message : String(error);
@@ -221,53 +179,35 @@ export class WorkerPool<Message, Result> {
     worker.on('exit', (code) => this.#replace(slot, reason ?? `exit code ${code}`));
   }
 
-  #settle(slot: Slot<Message, Result>, answer: FromThread<Result>): void {
-    const pending = slot.held.get(answer.id);
+  #settle(slot: WorkerSlot<Message, Result>, answer: FromThread<Result>): void {
+    const wasBusy = slot.state === 'busy';
+    const pending = slot.answered(answer.id);
     if (pending === undefined) return;
-    slot.held.delete(answer.id);
-    // A thread that answers is sound; one that only fails what it is sent while it starts is not.
-    if (slot.state === 'busy') slot.deathsInARow = 0;
-    if (slot.state === 'busy') {
-      if (slot.held.size === 0) slot.state = 'idle';
-      else this.#begin(slot);
-      this.#feed();
-    }
+    if (wasBusy) this.#feed();
     if ('error' in answer) pending.reject(new SkeinError(answer.error.code, answer.error.message));
     else pending.resolve(answer.result);
-    if (this.#takesMore(slot)) for (const listener of this.#idleListeners) listener();
+    if (slot.takesMore(this.#capacity)) this.#tellIdle();
   }
 
-  #takesMore(slot: Slot<Message, Result>): boolean {
-    return slot.state === 'idle' || (slot.state === 'busy' && slot.held.size < this.#capacity);
+  #tellIdle(): void {
+    for (const listener of this.#idleListeners) listener();
   }
 
   /** The thread that should be done first with what it holds; an idle one, where there is one. */
-  #freest(): Slot<Message, Result> | undefined {
+  #freest(): WorkerSlot<Message, Result> | undefined {
     const now = performance.now();
-    let best: Slot<Message, Result> | undefined;
+    let best: WorkerSlot<Message, Result> | undefined;
     let bestMs = 0;
     for (const slot of this.#slots) {
       if (slot.state === 'idle') return slot;
       if (slot.state !== 'busy') continue;
-      const leftMs = this.#leftMs(slot, now);
-      if (best === undefined || leftMs < bestMs || (leftMs === bestMs && slot.held.size < best.held.size)) {
+      const leftMs = slot.leftMs(now);
+      if (best === undefined || leftMs < bestMs || (leftMs === bestMs && slot.held < best.held)) {
         best = slot;
         bestMs = leftMs;
       }
     }
     return best;
-  }
-
-  #leftMs({ held, startedAt }: Slot<Message, Result>, now: number): number {
-    let leftMs = startedAt - now;
-    let isFirst = true;
-    for (const { expectedMs } of held.values()) {
-      leftMs += expectedMs;
-      // What should be done already is hardly to take longer than what has not begun.
-      if (isFirst) leftMs = Math.max(0, leftMs);
-      isFirst = false;
-    }
-    return leftMs;
   }
 
   /**
@@ -277,35 +217,8 @@ export class WorkerPool<Message, Result> {
   #feed(): void {
     while (this.#queue.length > 0) {
       const slot = this.#freest();
-      if (slot === undefined || !this.#takesMore(slot)) return;
-      this.#assign(slot, this.#queue.shift() as Pending<Message, Result>);
-    }
-  }
-
-  /** The thread turns to the first job that it holds. */
-  #begin(slot: Slot<Message, Result>): void {
-    slot.startedAt = performance.now();
-    first(slot.held)?.onStart?.();
-  }
-
-  #assign(slot: Slot<Message, Result>, pending: Pending<Message, Result>): void {
-    let job: Job<Message>;
-    try {
-      job = pending.makeJob();
-    } catch (error) {
-      pending.reject(asSkeinError(error, 'internal'));
-      return;
-    }
-    if (slot.state === 'idle') slot.state = 'busy';
-    slot.held.set(pending.id, pending);
-    if (slot.held.size === 1) this.#begin(slot);
-    const envelope: ToThread<Message> = { id: pending.id, message: job.message };
-    try {
-      slot.worker.postMessage(envelope, job.transfer ?? []);
-    } catch (error) {
-      slot.held.delete(pending.id);
-      if (slot.held.size === 0 && slot.state === 'busy') slot.state = 'idle';
-      pending.reject(new SkeinError('internal', `Cannot send a job to a thread: ${String(error)}`, { cause: error }));
+      if (slot === undefined || !slot.takesMore(this.#capacity)) return;
+      slot.send(this.#queue.shift() as PendingJob<Message, Result>);
     }
   }
 
@@ -328,19 +241,18 @@ export class WorkerPool<Message, Result> {
   }
 
   /** A job for this very thread, sent at once even if it is busy: threads answer in the order of arrival. */
-  #direct(slot: Slot<Message, Result>, makeJob: () => Job<Message>): Promise<Result> {
+  #direct(slot: WorkerSlot<Message, Result>, makeJob: () => Job<Message>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#assign(slot, { id: this.#nextId++, makeJob, expectedMs: 0, resolve, reject, deaths: OF_THIS_THREAD });
+      slot.send({ id: this.#nextId++, makeJob, expectedMs: 0, resolve, reject, deaths: OF_THIS_THREAD });
     });
   }
 
-  #replace(slot: Slot<Message, Result>, reason: string): void {
+  #replace(slot: WorkerSlot<Message, Result>, reason: string): void {
     if (this.#closed) return;
     slot.state = 'dead';
     slot.deathsInARow++;
     this.#options.onDeath?.(reason);
-    const lost = [...slot.held.values()];
-    slot.held.clear();
+    const lost = slot.giveUp();
     for (const pending of lost.toReversed()) {
       // Only the one that it was at may have been its death.
       if (pending === lost[0]) pending.deaths++;
@@ -366,7 +278,7 @@ export class WorkerPool<Message, Result> {
     this.#feed();
   }
 
-  async #start(slot: Slot<Message, Result>): Promise<void> {
+  async #start(slot: WorkerSlot<Message, Result>): Promise<void> {
     if (this.#closed) return;
     slot.worker = this.#spawn();
     slot.state = 'starting';
@@ -384,24 +296,6 @@ export class WorkerPool<Message, Result> {
     if (slot.worker !== worker || slot.state !== 'starting') return;
     slot.state = 'idle';
     this.#feed();
-    if (slot.state === 'idle') for (const listener of this.#idleListeners) listener();
+    if (slot.state === 'idle') this.#tellIdle();
   }
-}
-
-function first<Value>(map: ReadonlyMap<unknown, Value>): Value | undefined {
-  for (const value of map.values()) return value;
-  return undefined;
-}
-
-/**
- * Ends a thread from inside, between two steps of its JavaScript: `terminate()` can strike while the thread is in native
- * code, whose next call into the engine of JavaScript then throws, and an exception in native code ends the process.
- */
-async function end(worker: Worker, code: number, graceMs = GRACE_MS): Promise<void> {
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.postMessage({ exit: code } satisfies ToThread<never>);
-  // One that does not come back from native code at all is not worth the wait.
-  const stuck = setTimeout(() => void worker.terminate(), graceMs);
-  await ended;
-  clearTimeout(stuck);
 }

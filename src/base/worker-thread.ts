@@ -1,7 +1,7 @@
 /** The thread's side of worker-pool.ts: answers one job after another, in the order of arrival. */
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { asSkeinError } from './errors.ts';
-import type { FromThread, ToThread } from './worker-pool.ts';
+import type { FromThread, ToThread } from './worker-messages.ts';
 
 export interface Answer<Result> {
   readonly result: Result;
