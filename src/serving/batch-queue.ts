@@ -305,7 +305,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
 
   #count(rows: number): void {
     this.#waitingRows += rows;
-    this.#options.room.add(rows / (this.siblings?.count ?? 1));
+    this.#options.room.add(rows, this.siblings?.count);
   }
 
   /** Why a request that waits need not be answered any more, or undefined. */

@@ -5,12 +5,13 @@
  */
 import { SkeinError } from '../base/index.ts';
 
-/** What is left when fractions of a row are added and taken away again. */
+/** What thirds and sevenths of rows may make of a sum. */
 const ROUNDING = 1e-6;
 
 export class WaitingRoom {
   readonly capacity: number;
-  #rows = 0;
+  /** Whole numbers, by the places in which each row is counted: fractions would be off by more and more. */
+  readonly #waiting = new Map<number, number>();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -18,12 +19,15 @@ export class WaitingRoom {
 
   /** Rows that wait, rounded. */
   get rows(): number {
-    return Math.round(this.#rows);
+    return Math.round(this.#sum());
   }
 
-  /** So many rows more wait, or fewer where it is negative; a row that waits in several places is a fraction in each. */
-  add(rows: number): void {
-    this.#rows += rows;
+  /**
+   * So many rows more wait, or fewer where it is negative.
+   * @param places in which each of these rows is counted: it is a fraction in each
+   */
+  add(rows: number, places = 1): void {
+    this.#waiting.set(places, (this.#waiting.get(places) ?? 0) + rows);
   }
 
   /** Why so many rows more cannot wait, or undefined. 'too-large' says that trying again is of no use. */
@@ -34,10 +38,16 @@ export class WaitingRoom {
         `A request of ${rows} rows never fits into the queue of ${this.capacity}: send it in parts`,
       );
     }
-    if (this.#rows + rows <= this.capacity + ROUNDING) return undefined;
+    if (this.#sum() + rows <= this.capacity + ROUNDING) return undefined;
     return new SkeinError(
       'queue-full',
       `${this.rows} of at most ${this.capacity} rows wait and there is no room for ${rows} more: try again later`,
     );
+  }
+
+  #sum(): number {
+    let sum = 0;
+    for (const [places, rows] of this.#waiting) sum += rows / places;
+    return sum;
   }
 }
