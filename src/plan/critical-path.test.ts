@@ -60,3 +60,34 @@ it('counts the big model of a cascade by the images that reach it', () => {
   // No image goes on: what was never measured does not matter.
   expect(times(cascade(leaf, leaf), { 'root.cascade.small': 1 }, { 'root.cascade.big': 0 }).criticalPathMs).toBe(1);
 });
+
+it('counts the work of a part of parts in full where there are fewer workers', () => {
+  const root = parallel(parallel(leaf, leaf), leaf);
+  const ms = { 'root.parallel.0.parallel.0': 4, 'root.parallel.0.parallel.1': 4, 'root.parallel.1': 3 };
+  expect(times(root, ms).parallel).toMatchObject([
+    // 4 + 4 + 3, all that there is to do.
+    {
+      path: 'root',
+      criticalPathMs: 4,
+      onWorkers: [
+        { workers: 1, ms: 11 },
+        { workers: 2, ms: 7 },
+      ],
+    },
+    { path: 'root.parallel.0', criticalPathMs: 4, onWorkers: [{ workers: 1, ms: 8 }] },
+  ]);
+});
+
+it('counts a cascade as one piece of work, with its big model by its share', () => {
+  const root = parallel(cascade(leaf, parallel(leaf, leaf)), leaf);
+  const part = 'root.parallel.0.cascade';
+  const ms = {
+    [`${part}.small`]: 1,
+    [`${part}.big.parallel.0`]: 4,
+    [`${part}.big.parallel.1`]: 6,
+    'root.parallel.1': 2,
+  };
+  const shares = { [`${part}.big`]: 0.5, [`${part}.big.parallel.0`]: 0.5, [`${part}.big.parallel.1`]: 0.5 };
+  // Alone: 1 + 0.5 · max(4, 6). On one worker all of it: 1 + 0.5 · (4 + 6) + 2.
+  expect(times(root, ms, shares).parallel[0]).toMatchObject({ criticalPathMs: 4, onWorkers: [{ workers: 1, ms: 8 }] });
+});

@@ -15,7 +15,10 @@ export interface ParallelTimes {
   readonly combinationMs: number;
   /** Milliseconds of the slowest part for one image, and of the combination. */
   readonly criticalPathMs: number;
-  /** Milliseconds for one image on fewer workers than parts, each taking the longest part that is left; with the combination. */
+  /**
+   * Milliseconds for one image on fewer workers than parts, those of parts counted, each taking the longest that is left; with
+   * what joins their answers.
+   */
   readonly onWorkers: readonly { readonly workers: number; readonly ms: number }[];
 }
 
@@ -38,34 +41,45 @@ export interface NodeTimes {
 
 export function timesOf(root: PlanNode, { msOf, combinationMsOf, shareOf }: NodeTimes): PlanTimes {
   const parallel: ParallelTimes[] = [];
-  const along = (node: PlanNode, path: string): number => {
-    if (node.kind === 'model') return msOf(path);
+  const along = (node: PlanNode, path: string): Way => {
+    if (node.kind === 'model') return { ms: msOf(path), pieces: [msOf(path)], joinsMs: 0 };
     const children = childrenOf<CompositeKind, PlanNode>(node.kind, node, path);
     const own = parallel.length;
-    const times = children.map((each) => ({ path: each.path, ms: along(each.child, each.path) }));
+    const ways = children.map((each) => ({ path: each.path, ...along(each.child, each.path) }));
     if (node.kind === 'parallel') {
-      const slowest = times.reduce((most, each) => (each.ms > most.ms ? each : most));
+      const slowest = ways.reduce((most, each) => (each.ms > most.ms ? each : most));
+      const pieces = ways.flatMap((each) => each.pieces);
       const combinationMs = combinationMsOf(path);
+      const joinsMs = ways.reduce((sum, each) => sum + each.joinsMs, combinationMs);
       const criticalPathMs = slowest.ms + combinationMs;
-      const onWorkers = workersBelow(times.length).map((workers) => ({
+      const onWorkers = workersBelow(pieces.length).map((workers) => ({
         workers,
-        ms:
-          combinationMs +
-          listScheduleMs(
-            times.map(({ ms }) => ms),
-            workers,
-          ),
+        ms: joinsMs + listScheduleMs(pieces, workers),
       }));
       parallel.splice(own, 0, { path, slowest: slowest.path, combinationMs, criticalPathMs, onWorkers });
-      return criticalPathMs;
+      return { ms: criticalPathMs, pieces, joinsMs };
     }
-    return times.reduce((sum, each) => {
+    let [ms, work, joinsMs] = [0, 0, 0];
+    for (const each of ways) {
       const share = shareOf(each.path) / shareOf(path);
       // A model that no image reached has no time.
-      return share > 0 ? sum + share * each.ms : sum;
-    }, 0);
+      if (!(share > 0)) continue;
+      ms += share * each.ms;
+      work += share * each.pieces.reduce((sum, piece) => sum + piece, 0);
+      joinsMs += share * each.joinsMs;
+    }
+    return { ms, pieces: [work], joinsMs };
   };
-  return { criticalPathMs: along(root, 'root'), parallel };
+  return { criticalPathMs: along(root, 'root').ms, parallel };
+}
+
+interface Way {
+  /** Milliseconds along the slowest parts. */
+  readonly ms: number;
+  /** Milliseconds of what workers can take one by one; a cascade, whose models wait for each other, is one. */
+  readonly pieces: readonly number[];
+  /** Milliseconds in which parts of parts join their answers. */
+  readonly joinsMs: number;
 }
 
 /** 1, 2, 4, … below so many. */
