@@ -3,8 +3,9 @@
  * batching queue for serving.
  */
 import { SkeinError } from '../base/index.ts';
+import type { ParallelOptions } from './ask-parts.ts';
 import { CascadePredictor } from './cascade-predictor.ts';
-import { type ParallelOptions, ParallelPredictor } from './parallel-predictor.ts';
+import { ParallelPredictor } from './parallel-predictor.ts';
 import {
   type CompositeKind,
   type FieldsOf,

@@ -1,3 +1,4 @@
+export type { ParallelOptions, PartObserver, StragglerPolicy } from './ask-parts.ts';
 export { buildPredictor } from './build-predictor.ts';
 export {
   type Calibration,
@@ -16,12 +17,7 @@ export { type NodeTimes, type ParallelTimes, type PlanTimes, timesOf } from './c
 export { type EvaluateOptions, type EvaluateReport, evaluate, type NodeReport } from './evaluate.ts';
 export { ModelPredictor, type ModelPredictorOptions, type ModelRunner } from './model-predictor.ts';
 export { type OpenPlan, type OpenPlanOptions, openPlan } from './open-plan.ts';
-export {
-  type ParallelOptions,
-  ParallelPredictor,
-  type PartObserver,
-  type StragglerPolicy,
-} from './parallel-predictor.ts';
+export { ParallelPredictor } from './parallel-predictor.ts';
 export {
   type CascadeNode,
   type ModelNode,

@@ -231,7 +231,11 @@ describe('ParallelPredictor', () => {
     const [first, second] = [part(0, 2), part(1, 2)];
     const told: [string, number][] = [];
     let now = 100;
-    const observer = { clock: { now: () => now }, answered: (path: string, ms: number) => void told.push([path, ms]) };
+    const observer = {
+      clock: { now: () => now },
+      answered: (path: string, ms: number) => void told.push([path, ms]),
+      failed: () => {},
+    };
     const parallel = new ParallelPredictor(
       'root',
       fieldsOf([
@@ -338,6 +342,96 @@ describe('ParallelPredictor', () => {
       await soon();
       clock.fire();
       await expect(predicted).rejects.toBe(reason);
+    });
+
+    it('tells of a late part that fails after the answer, and not of one that was only called off', async () => {
+      const clock = handTimer();
+      const parts = [part(0, 2), part(1, 2), part(2, 2)] as const;
+      const told: [string, string][] = [];
+      const parallel = new ParallelPredictor('root', fieldsOf(parts.map((each, index) => [each, [index]])), 3, {
+        straggler: { afterMs: 20, timer: clock.timer },
+        observer: {
+          clock: { now: () => 0 },
+          answered: () => {},
+          failed: (path, { message }) => void told.push([path, message]),
+        },
+      });
+      const predicted = parallel.predict(batch);
+      parts[0].answer(0, 1);
+      await soon();
+      clock.fire();
+      expect((await predicted).late).toEqual(['root.parallel.1', 'root.parallel.2']);
+      parts[1].fail(new SkeinError('internal', 'broken'));
+      parts[2].fail(new SkeinError('cancelled', 'not needed'));
+      await soon();
+      expect(told).toEqual([['root.parallel.1', 'broken']]);
+    });
+
+    it('counts a part that cannot be in time for the deadline as late', async () => {
+      const { parallel, clock, parts } = late([0.3, 0.1, 0.4, 0.2]);
+      const predicted = parallel.predict(batch, { deadline: 50 });
+      parts[1].fail(new SkeinError('deadline-exceeded', 'it needs 60 ms'));
+      await soon();
+      // The others are still wanted.
+      expect(parts[0].asked[0]?.context?.signal?.aborted).toBe(false);
+      parts[0].answer(0, Math.log(3), 0);
+      parts[2].answer(1, 1 + Math.log(4));
+      const scores = await predicted;
+      expect(probabilities(scores, 4)).toEqual([0.3375, 0.1, 0.1125, 0.45]);
+      expect(scores.late).toEqual(['root.parallel.1']);
+      expect(clock.running.size).toBe(0);
+    });
+
+    it('fails where no part can be in time', async () => {
+      const { parallel, parts } = late();
+      const predicted = parallel.predict(batch, { deadline: 50 });
+      predicted.catch(() => {});
+      for (const each of parts) each.fail(new SkeinError('deadline-exceeded', `${each.path} needs 60 ms`));
+      await expect(predicted).rejects.toThrow('root.parallel.0 needs 60 ms');
+    });
+
+    it('is told of by every node above: what is late below may still read the batch', async () => {
+      const clock = handTimer();
+      const straggler = { afterMs: 20, timer: clock.timer };
+      const [a, b] = ['0', '1'].map((place) => new HandMade(`root.parallel.0.parallel.${place}`, 2)) as [
+        HandMade,
+        HandMade,
+      ];
+      const c = part(1, 2);
+      const inner = new ParallelPredictor(
+        'root.parallel.0',
+        fieldsOf([
+          [a, [0]],
+          [b, [1]],
+        ]),
+        2,
+        { straggler },
+      );
+      // Scores [other, class 0] for the node above.
+      const outer = new ParallelPredictor(
+        'root',
+        fieldsOf([
+          [inner, [0]],
+          [c, [1]],
+        ]),
+        2,
+        { straggler },
+      );
+      const predicted = outer.predict(batch);
+      a.answer(0, 1);
+      c.answer(0, 2);
+      await soon();
+      // One after another, as the timers of a process fire: a part of parts has its turn to answer with what it has.
+      for (const fire of [...clock.running]) {
+        fire();
+        await soon();
+      }
+      const scores = await predicted;
+      expect(scores.late).toEqual(['root.parallel.0.parallel.1']);
+      // a: 1 of its class 0 against uniform priors: [½, ½], so that log odds are 0.
+      expect(probabilities(scores, 2)).toEqual(
+        [...probabilitiesOf(Float32Array.of(0, 2), 0, 2, 'logits')].map((p) => Number(p.toFixed(6))),
+      );
     });
 
     it('is told of by a cascade that asked the node', async () => {

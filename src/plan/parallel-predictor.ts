@@ -3,28 +3,10 @@
  * and the softmax over all their scores is the answer. Parts are started longest first: whoever hands work to the next
  * free worker in that order needs at most 4/3 of the least time (Graham 1969, "Bounds on multiprocessing timing anomalies").
  */
-import { type Clock, SkeinError, type Timer } from '../base/index.ts';
+import { SkeinError } from '../base/index.ts';
+import { askParts, type ParallelOptions } from './ask-parts.ts';
 import type { ParallelFields } from './plan.ts';
 import type { ImageBatch, PredictContext, Predictor, ScoreScale, Scores } from './predictor.ts';
-
-/** To answer without parts that are late, as Clipper does (Crankshaw et al. 2017, section 5.2.2). */
-export interface StragglerPolicy {
-  /** Milliseconds from when the node was asked; as long as no part at all has answered it waits on. */
-  readonly afterMs: number;
-  readonly timer: Timer;
-}
-
-/** Told how long each part took from when the node was asked, waiting included; a late one when it answers after all. */
-export interface PartObserver {
-  readonly clock: Clock;
-  answered(path: string, ms: number): void;
-}
-
-export interface ParallelOptions {
-  /** Whether to answer without parts that are late; every answer is whole unless told. */
-  readonly straggler?: StragglerPolicy;
-  readonly observer?: PartObserver;
-}
 
 /** Below this a float32 loses digits; the logarithm of 0 is none. */
 const LEAST_PROBABILITY = 2 ** -126;
@@ -87,86 +69,26 @@ export class ParallelPredictor implements Predictor {
 
   async predict(batch: ImageBatch, context: PredictContext = {}): Promise<Scores> {
     const { count } = batch;
-    const answers = await this.#ask(batch, context);
+    const answers = await askParts(this.children, batch, context, this.#options);
     this.#rows += count;
     const data = new Float32Array(count * this.classes);
     for (const [index, answer] of answers.entries()) {
       if (answer !== undefined) this.#score(this.#parts[index] as Part, answer, data);
     }
     const answeredBy = new Array<string>(count).fill(this.path);
-    const late = this.#parts.filter((_, index) => answers[index] === undefined);
-    if (late.length === 0) return { count, data, answeredBy };
-    this.#fillIn(
-      late.flatMap(({ classes }) => classes),
-      data,
-    );
-    return { count, data, answeredBy, late: late.map(({ predictor }) => predictor.path) };
-  }
-
-  /** What each part answered, undefined for those that are late. */
-  #ask(batch: ImageBatch, context: PredictContext): Promise<readonly (Scores | undefined)[]> {
-    const { signal } = context;
-    // Of no use any more: parts that have not begun need not.
-    let over = false;
-    const ownContext: PredictContext = {
-      ...context,
-      signal: {
-        get aborted() {
-          return over || signal?.aborted === true;
-        },
-      },
-    };
-    return new Promise((resolve, reject) => {
-      const answers = new Array<Scores | undefined>(this.#parts.length);
-      let waiting = this.#parts.length;
-      let answered = 0;
-      let due = false;
-      let failure: { readonly reason: unknown } | undefined;
-      let callOff = () => {};
-      const end = () => {
-        // All of them, since the batch is the caller's again when this settles; but for those that are late.
-        if (waiting > 0 && !(due && (answered > 0 || failure !== undefined))) return;
-        over = true;
-        callOff();
-        if (failure === undefined) resolve([...answers]);
-        else reject(failure.reason);
-      };
-      const { straggler, observer } = this.#options;
-      const askedAt = observer?.clock.now() ?? 0;
-      if (straggler !== undefined) {
-        callOff = straggler.timer(straggler.afterMs, () => {
-          due = true;
-          end();
-        });
-      }
-      for (const index of this.#longestFirst(batch.count)) {
-        const { predictor } = this.#parts[index] as Part;
-        predictor.predict(batch, ownContext).then(
-          (scores) => {
-            observer?.answered(predictor.path, observer.clock.now() - askedAt);
-            answers[index] = scores;
-            waiting--;
-            answered++;
-            end();
-          },
-          (reason: unknown) => {
-            failure ??= { reason };
-            over = true;
-            waiting--;
-            end();
-          },
-        );
-      }
+    const missing = this.#parts.filter((_, index) => answers[index] === undefined);
+    if (missing.length > 0) {
+      this.#fillIn(
+        missing.flatMap(({ classes }) => classes),
+        data,
+      );
+    }
+    // Parts may have answered without parts of their own.
+    const late = this.#parts.flatMap(({ predictor }, index) => {
+      const answer = answers[index];
+      return answer === undefined ? [predictor.path] : (answer.late ?? []);
     });
-  }
-
-  /**
-   * The parts by what they should cost, equal ones in the order of the plan. Those of which nothing is known go first: last,
-   * and late for that, they would never be known.
-   */
-  #longestFirst(rows: number): number[] {
-    const costs = this.children.map((child) => child.expectedMs(rows) || Number.MAX_VALUE);
-    return [...costs.keys()].sort((a, b) => (costs[b] as number) - (costs[a] as number));
+    return { count, data, answeredBy, ...(late.length === 0 ? {} : { late }) };
   }
 
   /** Puts the logits of a part's classes into the rows of all classes. */

@@ -220,6 +220,8 @@ export class BatchQueue implements Predictor, DispatchQueue {
   close(): void {
     clearTimeout(this.#sweepTimer);
     this.#dispatcher.remove(this);
+    // What nobody waits for any more ends as that, not as refused.
+    this.sweep();
     for (const request of [...this.#queue]) {
       this.#fail(request, new SkeinError('unavailable', `Cannot answer: ${this.#subject} has been unloaded`));
     }

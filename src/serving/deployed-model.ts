@@ -140,7 +140,11 @@ export class DeployedModel implements Deployment {
       };
       const predictor = await buildPredictor(plan, openQueue, {
         ...(parts.straggler && { straggler: parts.straggler }),
-        observer: { clock: parts.clock, answered: (path, ms) => counts.part(path).answered(ms / 1000) },
+        observer: {
+          clock: parts.clock,
+          answered: (path, ms) => counts.part(path).answered(ms / 1000),
+          failed: (path) => void counts.part(path).failures++,
+        },
       });
       for (const { kind, children } of walk(predictor)) {
         if (kind === 'parallel') for (const { path } of children) counts.part(path);

@@ -13,6 +13,7 @@ it('ServerMetrics shows what was counted in the text format of Prometheus', asyn
   counts.part('root.parallel.0');
   counts.part('root.parallel.1').late++;
   counts.part('root.parallel.1').answered(0.004);
+  counts.part('root.parallel.1').failures++;
   metrics.workerDied('decode');
 
   const { body } = await metrics.page();
@@ -35,6 +36,8 @@ it('ServerMetrics shows what was counted in the text format of Prometheus', asyn
   expect(body).toContain('skein_node_share_ratio{model="m",version="1",node="root"} 1\n');
   expect(body).toContain('skein_late_parts_total{model="m",version="1",node="root.parallel.0"} 0\n');
   expect(body).toContain('skein_late_parts_total{model="m",version="1",node="root.parallel.1"} 1\n');
+  expect(body).toContain('skein_part_failures_total{model="m",version="1",node="root.parallel.0"} 0\n');
+  expect(body).toContain('skein_part_failures_total{model="m",version="1",node="root.parallel.1"} 1\n');
   expect(body).toContain(
     'skein_part_duration_seconds_bucket{model="m",version="1",node="root.parallel.1",le="0.005"} 1\n',
   );

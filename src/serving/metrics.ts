@@ -110,6 +110,10 @@ export class ServerMetrics {
     this.#counter('skein_late_parts_total', late, ['node'], ({ counts }) =>
       [...counts.parts].map(([node, part]) => [{ node }, part.late]),
     );
+    const failed = 'Times that a part of the plan failed, after an answer was given without it, too.';
+    this.#counter('skein_part_failures_total', failed, ['node'], ({ counts }) =>
+      [...counts.parts].map(([node, part]) => [{ node }, part.failures]),
+    );
   }
 
   #histograms(): void {

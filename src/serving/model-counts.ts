@@ -69,6 +69,8 @@ export class NodeCounts {
 export class PartCounts {
   /** Answers that were given without it. */
   late = 0;
+  /** Times that it failed, whether an answer was waiting for it or not. */
+  failures = 0;
   readonly answerSeconds = new BucketCounts(SECONDS);
 
   answered(seconds: number): void {
