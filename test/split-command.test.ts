@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once as closed } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -247,6 +247,16 @@ describe('skein split', () => {
     const empty = await split('empty', '--groups', '2', '--epochs', '0');
     expect(empty.code, empty.stderr).toBe(0);
     expect(await readdir(join(folder, 'empty'))).toContain('plan.json');
+  });
+
+  it.each(['fresh/', 'there/', './there-too/.', 'link'])('takes a folder that is written as %s', async (output) => {
+    for (const name of ['there', 'there-too', 'meant']) await mkdir(join(folder, name), { recursive: true });
+    if (output === 'link') await symlink('meant', join(folder, 'link'));
+    const { code, stderr, stdout } = await split(output, '--groups', '2', '--epochs', '0', '--json');
+    expect({ code, output: JSON.parse(stdout || '{}').output }, stderr).toEqual({ code: 0, output });
+    expect((await readdir(join(folder, output))).sort()).toEqual(['part-1.onnx', 'part-2.onnx', 'plan.json']);
+    expect((await readdir(folder)).filter((name) => /\.(steps|lock)$/.test(name))).toEqual([]);
+    if (output === 'link') expect(await readdir(join(folder, 'meant'))).toContain('plan.json');
   });
 
   /** Sends Ctrl-C once this has been said. */

@@ -1,5 +1,5 @@
 /** `skein split`: takes a model apart into small ones for groups of its classes, which answer together (sensAI). */
-import { readdir, rename, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { lockOutput, SkeinError } from '../base/index.ts';
 import { fittingAugmentation } from './augmentation.ts';
@@ -17,6 +17,7 @@ import {
 } from './command.ts';
 import { type TrainingFlags, withTrainingWords } from './compression.ts';
 import { interruption } from './interruption.ts';
+import { moveFolder, placeOf, refuseUsedFolder } from './output-folder.ts';
 import { type TargetFlags, withTargets } from './pruning-targets.ts';
 import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-groups.ts';
 import { describeSplit, splitJson } from './split-report.ts';
@@ -112,18 +113,19 @@ export function splitCommand(): Command {
     checkMaxDrop(flags);
     await refuseSameFile(path, [flags.output]);
     await refuseUsedFolder(flags.output);
+    const place = await placeOf(flags.output);
     // Before what is unfinished is looked for: it may be another run's, under way.
-    const lock = await lockOutput(flags.output);
+    const lock = await lockOutput(place);
     try {
-      await run(output, path, flags);
+      await run(output, path, place, flags);
     } finally {
       lock.release();
     }
   });
 }
 
-async function run(output: Output, path: string, given: SplitFlags): Promise<void> {
-  const folder = `${given.output}.steps`;
+async function run(output: Output, path: string, place: string, given: SplitFlags): Promise<void> {
+  const folder = `${place}.steps`;
   const words = wordsOf('split', path, given);
   await checkUnfinished(folder, words, given.resume === true);
   const { openData } = await import('../data/index.ts');
@@ -147,10 +149,10 @@ async function run(output: Output, path: string, given: SplitFlags): Promise<voi
       { path, model, preprocessing, training, validation, meter, stages, folder, output, signal: stop.signal },
       flags,
     );
-    await replaceEmpty(plan, given.output);
+    await moveFolder(plan, place, 'plan.json');
     await stages.clear();
     for (const each of [training, validation]) if (each && each.skipped > 0) output.warn(skippedLine(each));
-    output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${given.output}/plan.json`);
+    output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${join(given.output, 'plan.json')}`);
   } catch (error) {
     if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
     throw new CommandFailure(goOnWords(error.message, folder));
@@ -169,19 +171,4 @@ function checkMaxDrop({ maxDrop, targetMacs, targetParams, targetLatency }: Spli
   const [other] = Object.entries(targets).find(([, target]) => target !== undefined) ?? [];
   if (other !== undefined)
     throw new UsageError(`--max-drop is in place of targets, received --target-${other} beside it`);
-}
-
-/** @throws UsageError where there is something that would be mixed with the parts */
-async function refuseUsedFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined);
-  if (found === undefined) return;
-  const what = !found.isDirectory() ? 'a file' : (await readdir(folder)).length > 0 ? 'a folder with files in it' : '';
-  if (what === '') return;
-  throw new UsageError(`--output must be a new or empty folder, '${folder}' is ${what}: choose another, or remove it`);
-}
-
-/** All of it is there, or nothing. */
-async function replaceEmpty(from: string, to: string): Promise<void> {
-  await rmdir(to).catch(() => {});
-  await rename(from, to);
 }
