@@ -1,4 +1,5 @@
 /** What the network of a group says of images, and how good it is at its own task. */
+import { listNames, SkeinError } from '../../base/index.ts';
 import type { Meter, ObserveOptions } from '../../compress/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
@@ -9,7 +10,10 @@ export interface RecordedPart extends PartScores {
   readonly labels: Int32Array;
 }
 
-/** @param model with scores [other, c₁ … cₘ], or one logit, which stands for [0, logit] */
+/**
+ * @param model with scores [other, c₁ … cₘ], or one logit, which stands for [0, logit]
+ * @throws SkeinError 'invalid-argument' for scores that are no numbers
+ */
 export async function recordPart(
   meter: Meter,
   model: Model,
@@ -22,8 +26,17 @@ export async function recordPart(
   const width = classes.length + 1;
   const logits: number[] = [];
   const labels: number[] = [];
-  for await (const { labels: some, values } of meter.observe(model, [name], data, preprocessing, options)) {
+  for await (const { labels: some, indices, values } of meter.observe(model, [name], data, preprocessing, options)) {
     const seen = values.get(name)?.data as Float32Array;
+    const odd = seen.findIndex((score) => !Number.isFinite(score));
+    if (odd >= 0) {
+      const image = data.name(indices[Math.floor((odd * some.length) / seen.length)] as number);
+      const names = listNames(classes.map((c) => data.classNames[c] ?? ''));
+      throw new SkeinError(
+        'invalid-argument',
+        `Cannot join the part of ${names}: expected numbers as scores, received ${seen[odd]} for '${image}': take a sound model, or train with a lower rate`,
+      );
+    }
     if (seen.length === some.length) for (const logit of seen) logits.push(0, logit);
     else for (const score of seen) logits.push(score);
     for (const label of some) labels.push(label);

@@ -271,6 +271,16 @@ function divergence(theirs: Float64Array = new Float64Array(), ours: Float64Arra
 }
 
 describe('recordPart()', () => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses a part that says %d of an image', async (value) => {
+    const part = withClassScores(network(), [2, 7]);
+    const bias = [...part.graph.initializers].find(([, { dims }]) => dims.length === 1 && dims[0] === 3)?.[0] as string;
+    const initializers = new Map(part.graph.initializers).set(bias, Tensor.float32([3], Float32Array.of(0, value, 0)));
+    const odd = { ...part, graph: { ...part.graph, initializers } };
+    await expect(recordPart(meter, odd, [2, 7], data, PRE)).rejects.toThrow(
+      `expected numbers as scores, received ${value} for '${data.name(0)}'`,
+    );
+  });
+
   it('has a logit for yes or no as the scores [0, logit]', async () => {
     const part = withClassScores(network(), [2]);
     const { logits, labels } = await recordPart(meter, part, [2], data, PRE);
