@@ -1,5 +1,7 @@
 /** Calls that were interrupted: the folder of their steps, whose words it is of, and whether this call goes on with them. */
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { writeError } from '../base/index.ts';
 import { UsageError } from './command.ts';
 
 /**
@@ -8,10 +10,23 @@ import { UsageError } from './command.ts';
  * @throws UsageError where steps of another call are there, or `resume` is not said of those of this one
  */
 export async function checkUnfinished(folder: string, words: Record<string, unknown>, resume: boolean): Promise<void> {
-  if (!existsSync(folder)) return;
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw writeError(folder, error);
+  });
+  // Nothing but drafts: killed before it could say whose it is, and before anything was kept.
+  const kept = names.filter((name) => !name.endsWith('.tmp'));
+  if (kept.length === 0) return;
+  const { aboutStages } = await import('../compress/index.ts');
+  const left = (await aboutStages(folder)) as Record<string, unknown> | undefined;
+  if (left === undefined) {
+    throw new UsageError(
+      `'${folder}', where the steps would go, holds '${kept[0]}' and no steps of a call: choose another --output, or take that away`,
+    );
+  }
   if (!resume)
     throw new UsageError(`'${folder}' is of a call that was not finished: go on with --resume, or remove it`);
-  await refuseOtherWords(folder, words);
+  refuseOtherWords(folder, left, words);
 }
 
 /** What a stopped call says of going on. @param stopped what was stopped, and where */
@@ -28,9 +43,7 @@ export function wordsOf(command: string, path: string, flags: object): Record<st
 }
 
 /** @throws UsageError that names the first word that differs */
-async function refuseOtherWords(folder: string, words: Record<string, unknown>): Promise<void> {
-  const { aboutStages } = await import('../compress/index.ts');
-  const left = ((await aboutStages(folder)) ?? {}) as Record<string, unknown>;
+function refuseOtherWords(folder: string, left: Record<string, unknown>, words: Record<string, unknown>): void {
   const now = JSON.parse(JSON.stringify(words)) as Record<string, unknown>;
   for (const name of new Set([...Object.keys(left), ...Object.keys(now)])) {
     const [before, after] = [left[name], now[name]].map((value) => (value === undefined ? 'none' : asWord(value)));
