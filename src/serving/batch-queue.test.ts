@@ -249,6 +249,21 @@ it('refuses what cannot be in time because of what stands before it', async () =
   expect(before.error).toBeUndefined();
 });
 
+it('refuses nobody because of requests before it that nobody waits for any more', async () => {
+  start(1, { maxBatch: 1 });
+  for (let i = 0; i < 20; i++) {
+    ask(rows(0));
+    await model.end(10);
+  }
+  ask(rows(0));
+  const gone = new AbortController();
+  for (let i = 0; i < 5; i++) ask(rows(1), { signal: gone.signal });
+  gone.abort();
+  const behind = ask(rows(2), { deadline: model.now + 35, priority: 6 });
+  await settled();
+  expect(behind.error).toBeUndefined();
+});
+
 it('drops what a client no longer waits for, without computing it', async () => {
   ask(rows(0));
   const gone = new AbortController();

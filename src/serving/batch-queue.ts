@@ -325,6 +325,7 @@ export class BatchQueue implements Predictor, DispatchQueue {
     if (request.deadline === Number.POSITIVE_INFINITY || this.#waitingRows === 0) return undefined;
     let ahead = 0;
     for (const other of this.#queue) {
+      if (other.signal?.aborted) continue;
       const first =
         other.priority < request.priority ||
         (other.priority === request.priority && other.deadline <= request.deadline);
