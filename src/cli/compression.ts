@@ -1,11 +1,11 @@
 /**
- * The frame of every command that makes a smaller model of one: opening model and data, fine-tuning with progress, steps
- * that an interrupted call finds again, and at the end both models side by side, measured.
+ * The frame of every command that makes a smaller model of one: opening the model beside the data, fine-tuning with progress
+ * in steps that an interrupted call finds again, and at the end both models side by side, measured.
  */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { checkOutputs, lockOutput, SkeinError } from '../base/index.ts';
-import type { FineTuneOptions, Meter, Stages, Teacher } from '../compress/index.ts';
+import { checkOutputs, SkeinError } from '../base/index.ts';
+import type { FineTuneOptions, Teacher } from '../compress/index.ts';
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { WriteOptions } from '../onnx/index.ts';
@@ -16,7 +16,6 @@ import {
   type ModelOptions,
   type Output,
   refuseSameFile,
-  skippedLine,
   UsageError,
   withAction,
 } from './command.ts';
@@ -24,9 +23,9 @@ import { type Comparison, describeComparison, measureBoth } from './comparison.t
 import { type CompressionFlags, RATES, WEIGHT } from './compression-words.ts';
 import { fineTuner } from './fine-tuner.ts';
 import { withHistory } from './history.ts';
-import { interruption } from './interruption.ts';
-import { openValidation, sourceOf } from './train-source.ts';
-import { checkUnfinished, goOnWords, wordsOf } from './unfinished.ts';
+import { inSteps, type Workplace } from './in-steps.ts';
+import { wasStopped } from './interruption.ts';
+import { sourceOf } from './train-source.ts';
 
 export {
   type CompressionFlags,
@@ -37,21 +36,11 @@ export {
 } from './compression-words.ts';
 
 /** What a technique works with. */
-export interface CompressionContext {
+export interface CompressionContext extends Workplace {
   readonly model: Model;
   readonly preprocessing: Preprocessing;
   /** What the result is compared with: the model itself, or its teacher. */
   readonly reference: Reference;
-  /** What fine-tuning sees, and what statistics of activations are taken from. */
-  readonly training: Dataset;
-  /** What is held out, for choices that look at the accuracy; the training images where there are no others. */
-  readonly heldOut: Dataset;
-  /** Measures with one thread. */
-  readonly meter: Meter;
-  /** Finds again what an interrupted call had done. */
-  readonly stages: Stages;
-  /** Aborted by Ctrl-C; what is aborted throws SkeinError 'cancelled'. */
-  readonly signal: AbortSignal;
   readonly output: Output;
   /**
    * Trains the model as the words of the call say, as the stage `name`: shown, kept, gone on with.
@@ -97,94 +86,53 @@ export function compressionCommand<Flags extends CompressionFlags>(
   suffixes: readonly string[] = ['.onnx'],
   teacher?: TeacherWords<Flags>,
 ): Command {
-  const run = async (output: Output, path: string, given: Flags): Promise<void> => {
-    const folder = `${given.output}.steps`;
-    const words = wordsOf(command.name(), path, given);
-    await checkUnfinished(folder, words, given.resume === true);
-    const { openData } = await import('../data/index.ts');
-    const { Meter, Stages } = await import('../compress/index.ts');
-    const { split, limit, seed, data } = given;
-    const training = await openData(data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
-    const validation = await openValidation(given, training);
-    const meter = new Meter();
-    const stages = new Stages(folder, words);
-    const stop = interruption();
-    let written = false;
-    try {
-      const taughtBy =
-        teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
-      const source = await sourceOf(path, training, given, output, taughtBy?.preprocessing);
-      const { model, labels, preprocessing, fresh } = source;
-      const augment = fittingAugmentation(given.augment, preprocessing.shape);
-      const rate = given.rate ?? (fresh ? RATES.fresh : RATES.trained);
-      const lecturerPath = teacher === undefined ? given.teacher : undefined;
-      const distill = given.distill ?? (lecturerPath === undefined ? undefined : Number(WEIGHT));
-      const flags = { ...given, augment, rate, ...definedOnly({ distill }) };
-      const reference = taughtBy ?? { path, model, preprocessing };
-      if (fresh && teacher === undefined)
-        throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
-      if (model.graph.outputs[0]?.type?.dims?.[1] === 1) {
-        throw new SkeinError(
-          'unsupported',
-          `Cannot compress '${path}': it has one score for two classes, expected one for each; train it with two`,
-        );
-      }
-      const { mean, std } = given;
-      const lecturer =
-        lecturerPath === undefined
-          ? reference
-          : await openTeacher(lecturerPath, training, given, definedOnly({ mean, std }), output);
-      const heldOut = validation ?? training;
-      if (validation === undefined) {
-        output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
-      }
-      const context: CompressionContext = {
-        model,
-        preprocessing,
-        reference,
-        training,
-        heldOut,
-        meter,
-        stages,
-        output,
-        signal: stop.signal,
-        fineTune: fineTuner(flags, {
-          training,
-          validation,
-          preprocessing,
-          teacher: lecturer,
-          stages,
-          output,
-          signal: stop.signal,
-        }),
-      };
-      const made = await compress(context, flags);
-      await refuseNoNumbers(made.model, context, rate);
-      await save(made, { flags, path, labels, preprocessing, name: command.name() });
-      await stages.clear();
-      written = true;
-      const comparison = await measureBoth(reference.path, flags.output, heldOut, {
-        meter,
-        output,
-        flags: taughtBy?.overrides ?? flags,
-        shape: preprocessing.shape,
-        signal: stop.signal,
-      });
-      for (const each of new Set([training, heldOut])) if (each.skipped > 0) output.warn(skippedLine(each));
-      report(output, flags.output, made, comparison, teacher === undefined ? undefined : ['teacher', 'student']);
-    } catch (error) {
-      if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
-      throw new CommandFailure(
-        written
-          ? `stopped while both were measured: '${given.output}' is written, 'skein evaluate' measures it`
-          : goOnWords(error.message, folder),
+  const run = async (at: Workplace, output: Output, path: string, given: Flags): Promise<void> => {
+    const { training, validation, heldOut, stages, signal } = at;
+    const taughtBy =
+      teacher && (await openTeacher(teacher.path(given), training, given, teacher.overrides(given), output));
+    const source = await sourceOf(path, training, given, output, taughtBy?.preprocessing);
+    const { model, labels, preprocessing, fresh } = source;
+    const augment = fittingAugmentation(given.augment, preprocessing.shape);
+    const rate = given.rate ?? (fresh ? RATES.fresh : RATES.trained);
+    const lecturerPath = teacher === undefined ? given.teacher : undefined;
+    const distill = given.distill ?? (lecturerPath === undefined ? undefined : Number(WEIGHT));
+    const flags = { ...given, augment, rate, ...definedOnly({ distill }) };
+    const reference = taughtBy ?? { path, model, preprocessing };
+    if (fresh && teacher === undefined)
+      throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
+    if (model.graph.outputs[0]?.type?.dims?.[1] === 1) {
+      throw new SkeinError(
+        'unsupported',
+        `Cannot compress '${path}': it has one score for two classes, expected one for each; train it with two`,
       );
-    } finally {
-      stop.end();
-      await meter.close();
-      await training.close();
-      await validation?.close();
     }
+    const { mean, std } = given;
+    const lecturer =
+      lecturerPath === undefined
+        ? reference
+        : await openTeacher(lecturerPath, training, given, definedOnly({ mean, std }), output);
+    if (validation === undefined) {
+      output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
+    }
+    const held = { training, validation, preprocessing, teacher: lecturer, stages, output, signal };
+    const context = { ...at, model, preprocessing, reference, output, fineTune: fineTuner(flags, held) };
+    const made = await compress(context, flags);
+    await refuseNoNumbers(made.model, context, rate);
+    await save(made, { flags, path, labels, preprocessing, name: command.name() });
+    await stages.clear();
+    const comparison = await measureBoth(reference.path, flags.output, heldOut, {
+      meter: at.meter,
+      output,
+      flags: taughtBy?.overrides ?? flags,
+      shape: preprocessing.shape,
+      signal,
+    }).catch((error: unknown) => {
+      if (!wasStopped(error, signal)) throw error;
+      throw new CommandFailure(
+        `stopped while both were measured: '${given.output}' is written, 'skein evaluate' measures it`,
+      );
+    });
+    report(output, flags.output, made, comparison, teacher === undefined ? undefined : ['teacher', 'student']);
   };
   return withAction<Flags>(command, async (output, [path = ''], given) => {
     teacher?.check(given);
@@ -198,13 +146,8 @@ export function compressionCommand<Flags extends CompressionFlags>(
     await refuseSameFile(given.data, outputs, '--data');
     if (given.val !== undefined) await refuseSameFile(given.val, outputs, '--val');
     await checkOutputs(outputs);
-    // Before what is unfinished is looked for: it may be another run's, under way.
-    const lock = await lockOutput(given.output);
-    try {
-      await run(output, path, given);
-    } finally {
-      lock.release();
-    }
+    const call = { command: command.name(), path, place: given.output, flags: given };
+    await inSteps(call, output, (at) => run(at, output, path, given));
   });
 }
 

@@ -2,6 +2,8 @@
  * Ctrl-C and its like end a long command in good order: it is told to stop and leaves what it can be gone on from. The
  * second one ends it at once.
  */
+import { SkeinError } from '../base/index.ts';
+
 export interface Interruption {
   readonly signal: AbortSignal;
   /** From now on signals do what they do elsewhere. */
@@ -24,4 +26,9 @@ export function interruption(): Interruption {
       process.off('SIGHUP', hangUp);
     },
   };
+}
+
+/** Whether work ended because the signal told it to. */
+export function wasStopped(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof SkeinError && error.code === 'cancelled' && signal.aborted;
 }

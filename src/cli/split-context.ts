@@ -1,23 +1,17 @@
 /** What the steps of `skein split` work with. */
 import { SkeinError } from '../base/index.ts';
-import type { Meter, Stages } from '../compress/index.ts';
-import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ClassGroup } from '../split/index.ts';
 import type { Output } from './command.ts';
+import type { Workplace } from './in-steps.ts';
 
-export interface SplitContext {
+/** Models and plan are written into the folder of the steps first. */
+export interface SplitContext extends Workplace {
   readonly path: string;
   readonly model: Model;
   readonly preprocessing: Preprocessing;
-  readonly training: Dataset;
-  readonly validation: Dataset | undefined;
-  readonly meter: Meter;
-  readonly stages: Stages;
-  /** Of the stages; models and plan are written here first. */
-  readonly folder: string;
   readonly output: Output;
-  readonly signal: AbortSignal;
 }
 
 export interface SplitPart {

@@ -1,29 +1,24 @@
 /** `skein split`: takes a model apart into small ones for groups of its classes, which answer together (sensAI). */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { lockOutput, SkeinError } from '../base/index.ts';
 import { fittingAugmentation } from './augmentation.ts';
 import {
-  CommandFailure,
-  definedOnly,
   MOST_THREADS,
   numberBetween,
   type Output,
   refuseSameFile,
-  skippedLine,
   UsageError,
   wholeNumber,
   withAction,
 } from './command.ts';
 import { type TrainingFlags, withTrainingWords } from './compression.ts';
-import { interruption } from './interruption.ts';
+import { inSteps, type Workplace } from './in-steps.ts';
 import { moveFolder, placeOf, refuseUsedFolder } from './output-folder.ts';
 import { type TargetFlags, withTargets } from './pruning-targets.ts';
 import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-groups.ts';
 import { describeSplit, splitJson } from './split-report.ts';
 import { splitModel } from './split-run.ts';
-import { openValidation, sourceOf } from './train-source.ts';
-import { checkUnfinished, goOnWords, wordsOf } from './unfinished.ts';
+import { sourceOf } from './train-source.ts';
 
 export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly by: 'class';
@@ -114,54 +109,23 @@ export function splitCommand(): Command {
     await refuseSameFile(path, [flags.output]);
     await refuseUsedFolder(flags.output);
     const place = await placeOf(flags.output);
-    // Before what is unfinished is looked for: it may be another run's, under way.
-    const lock = await lockOutput(place);
-    try {
-      await run(output, path, place, flags);
-    } finally {
-      lock.release();
-    }
+    await inSteps({ command: 'split', path, place, flags }, output, (at) => run(at, output, path, place, flags));
   });
 }
 
-async function run(output: Output, path: string, place: string, given: SplitFlags): Promise<void> {
-  const folder = `${place}.steps`;
-  const words = wordsOf('split', path, given);
-  await checkUnfinished(folder, words, given.resume === true);
-  const { openData } = await import('../data/index.ts');
-  const { Meter, Stages } = await import('../compress/index.ts');
-  const { split, limit, seed, data } = given;
-  const training = await openData(data, { ...definedOnly({ split, limit }), seed, preferredSplits: ['train'] });
-  const validation = await openValidation(given, training);
-  const meter = new Meter();
-  const stages = new Stages(folder, words);
-  const stop = interruption();
-  try {
-    const { model, preprocessing, fresh } = await sourceOf(path, training, given, output);
-    if (fresh) throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
-    if (validation === undefined) {
-      output.warn(
-        `there are no held-out images: '${training.source}' itself is calibrated and measured on (--val names others)`,
-      );
-    }
-    const flags = { ...given, augment: fittingAugmentation(given.augment, preprocessing.shape) };
-    const { report, plan } = await splitModel(
-      { path, model, preprocessing, training, validation, meter, stages, folder, output, signal: stop.signal },
-      flags,
+async function run(at: Workplace, output: Output, path: string, place: string, given: SplitFlags): Promise<void> {
+  const { model, preprocessing, fresh } = await sourceOf(path, at.training, given, output);
+  if (fresh) throw new UsageError(`<model> must be an .onnx or .skz file, received '${path}'`);
+  if (at.validation === undefined) {
+    output.warn(
+      `there are no held-out images: '${at.training.source}' itself is calibrated and measured on (--val names others)`,
     );
-    await moveFolder(plan, place, 'plan.json');
-    await stages.clear();
-    for (const each of [training, validation]) if (each && each.skipped > 0) output.warn(skippedLine(each));
-    output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${join(given.output, 'plan.json')}`);
-  } catch (error) {
-    if (!(error instanceof SkeinError && error.code === 'cancelled' && stop.signal.aborted)) throw error;
-    throw new CommandFailure(goOnWords(error.message, folder));
-  } finally {
-    stop.end();
-    await meter.close();
-    await training.close();
-    await validation?.close();
   }
+  const flags = { ...given, augment: fittingAugmentation(given.augment, preprocessing.shape) };
+  const { report, plan } = await splitModel({ ...at, path, model, preprocessing, output }, flags);
+  await moveFolder(plan, place, 'plan.json');
+  await at.stages.clear();
+  output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${join(given.output, 'plan.json')}`);
 }
 
 /** @throws UsageError where two words say how far parts are cut */
