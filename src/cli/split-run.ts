@@ -80,10 +80,12 @@ async function cutParts(
   groups: readonly ClassGroup[],
   flags: SplitFlags,
 ): Promise<SplitPart[]> {
-  const { classImportance, dropLimit, imagesOfClasses, prunePart } = await import('../split/index.ts');
+  const { classImportance, dropLimit, imagesOfBothSides, imagesOfClasses, prunePart } = await import(
+    '../split/index.ts'
+  );
   const { withClassScores } = await import('../transforms/index.ts');
-  const { inputShapesOf } = await import('../compress/index.ts');
-  const { apoz, meanActivation, maxDrop, keep, images, seed, weighCosts } = flags;
+  const { inputShapesOf, observeInputMoments } = await import('../compress/index.ts');
+  const { apoz, meanActivation, maxDrop, keep, images, seed, weighCosts, rounds, compensate } = flags;
   const thresholds = definedOnly({ apoz, meanActivation });
   const { targets, words, unreachable } = await targetsOf(base, groups.length, { meter, preprocessing }, flags);
   const against = {
@@ -92,7 +94,7 @@ async function cutParts(
     options: { inputShapes: inputShapesOf(base, preprocessing.shape) },
   };
   const settings: unknown[] = [
-    { ...words, thresholds, keep, images, seed, weighCosts, preprocessing },
+    { ...words, thresholds, keep, images, seed, weighCosts, rounds, compensate, preprocessing },
     await training.digest(),
   ];
   if (maxDrop !== undefined) settings.push({ maxDrop }, await validation.digest());
@@ -104,6 +106,7 @@ async function cutParts(
       const name = `part-${i + 1}`;
       const whole = withClassScores(base, classes);
       const order = imagesOfClasses(training.labels, classes, images, seed);
+      const bothSides = imagesOfBothSides(training.labels, classes, images, seed);
       const stop = (): void => {
         if (signal.aborted) throw new SkeinError('cancelled', `Stopped while ${name} was cut`);
       };
@@ -112,7 +115,10 @@ async function cutParts(
         const holds =
           maxDrop !== undefined && (await dropLimit(meter, whole, classes, validation, preprocessing, limit));
         return prunePart(whole, {
-          ...{ thresholds, targets, unreachable, keep, against, signal },
+          ...{ thresholds, targets, unreachable, keep, rounds, against, signal },
+          ...(compensate && {
+            moments: (each) => observeInputMoments(each, meter, training, preprocessing, { order: bothSides, signal }),
+          }),
           ...(holds !== false && { holds }),
           judge: (each, channels) => {
             stop();

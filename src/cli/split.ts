@@ -30,6 +30,8 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly maxDrop?: number;
   readonly keep: number;
   readonly weighCosts: number;
+  readonly rounds: number;
+  readonly compensate: boolean;
   readonly images: number;
   readonly distill?: number;
   readonly atOnce?: number;
@@ -89,6 +91,16 @@ export function splitCommand(): Command {
       "of the part's own training images, that channels are judged on (and of held-out ones for --max-drop)",
       wholeNumber(1),
       512,
+    )
+    .option(
+      '--rounds <n>',
+      'rounds of cutting to targets, in each of which channels are judged anew',
+      wholeNumber(1, 1000),
+      4,
+    )
+    .option(
+      '--no-compensate',
+      'leave the weights of what stays as they are, instead of letting it speak for what went (least squares on what layers answer to --images, half of them of other classes)',
     )
     .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
     .addOption(

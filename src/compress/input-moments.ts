@@ -19,6 +19,8 @@ export interface MomentOptions {
   readonly images?: number | undefined;
   /** Of the sample. */
   readonly seed?: number;
+  /** The images, in place of a sample. */
+  readonly order?: ArrayLike<number>;
   readonly signal?: AbortSignal;
   /** Told after each batch how many images of how many are done. */
   readonly onImages?: (done: number, all: number) => void;
@@ -36,10 +38,10 @@ export async function observeInputMoments(
   meter: Pick<Meter, 'observe'>,
   data: Dataset,
   preprocessing: Preprocessing,
-  { images = IMAGES, seed = 0, signal, onImages }: MomentOptions = {},
+  { images = IMAGES, seed = 0, order: given, signal, onImages }: MomentOptions = {},
 ): Promise<ReadonlyMap<string, InputMoments>> {
   const layers = weightLayersOf(model).filter(({ kinds, dims }) => kinds.length > 0 && dims[1] <= LARGEST_SIDE);
-  const sample = stratifiedSample(data.labels, Math.min(images, data.size), seed);
+  const sample = given ?? stratifiedSample(data.labels, Math.min(images, data.size), seed);
   if (sample.length === 0) {
     throw new SkeinError('invalid-argument', `Cannot look at '${data.source}': it has no images`);
   }

@@ -54,3 +54,19 @@ export function imagesOfClasses(
   const ownLabels = Int32Array.from(own, (i) => labels[i] as number);
   return stratifiedSample(ownLabels, Math.min(count, own.length), seed).map((i) => own[i] as number);
 }
+
+/** As many images of these classes as of others, `count` in all at most, as a part is trained on. */
+export function imagesOfBothSides(
+  labels: Int32Array,
+  classes: readonly number[],
+  count: number,
+  seed: number,
+): Uint32Array {
+  const own = new Set(classes);
+  const others = [...new Set(labels)].filter((label) => !own.has(label)).sort((a, b) => a - b);
+  const half = Math.ceil(count / 2);
+  return Uint32Array.from([
+    ...imagesOfClasses(labels, classes, half, seed),
+    ...(others.length === 0 ? [] : imagesOfClasses(labels, others, half, seed)),
+  ]);
+}

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectClose } from '../../../test/expect-close.ts';
 import { smallImages } from '../../../test/small-training.ts';
-import { fineTune, Meter, macsTarget, paramsTarget, perCost } from '../../compress/index.ts';
+import { fineTune, Meter, macsTarget, observeInputMoments, paramsTarget, perCost } from '../../compress/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import { type Model, Tensor } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
 import { channelGroups, exactClassScores, withClassScores } from '../../transforms/index.ts';
 import { classFeatures } from '../groups/class-features.ts';
-import { classImportance, imagesOfClasses } from './class-importance.ts';
+import { classImportance, imagesOfBothSides, imagesOfClasses } from './class-importance.ts';
 import { ownAccuracy, recordPart } from './part-scores.ts';
 import { partTraining } from './part-training.ts';
 import { prunePart } from './prune-part.ts';
@@ -90,6 +90,19 @@ describe('classFeatures()', () => {
   });
 });
 
+it('imagesOfBothSides() has as many of the classes as of all others', () => {
+  const labels = Int32Array.from({ length: 90 }, (_, i) => i % 3);
+  const sides = (classes: number[], count: number) => {
+    const found = [...imagesOfBothSides(labels, classes, count, 1)].map((i) => labels[i] as number);
+    return [0, 1, 2].map((c) => found.filter((label) => label === c).length);
+  };
+  expect(sides([1], 20)).toEqual([5, 10, 5]);
+  expect(sides([0, 2], 40)).toEqual([10, 20, 10]);
+  // As many as there are, and of all classes nothing else.
+  expect(sides([1], 1000)).toEqual([30, 30, 30]);
+  expect(sides([0, 1, 2], 30)).toEqual([5, 5, 5]);
+});
+
 it('imagesOfClasses() has images of these classes only, evenly, as many as are wanted', () => {
   const labels = Int32Array.from({ length: 90 }, (_, i) => i % 3);
   const found = imagesOfClasses(labels, [0, 2], 20, 1);
@@ -159,6 +172,37 @@ describe('prunePart()', () => {
     expect(costOf(pruned).macs).toBeLessThanOrEqual(macs / 3);
     expect(widthsOf(pruned).every((width) => (width ?? 0) % 8 === 0)).toBe(true);
     expect(widthsOf(await prunePart(model, { judge }))).toEqual([16, 16]);
+  });
+
+  it('stays nearer to the whole where what is left speaks for what went', async () => {
+    const model = withClassScores(network([]), [1]);
+    const targets = [macsTarget(costOf(model).macs / 3)];
+    const scores = async (each: Model): Promise<number[]> => {
+      const [{ name = '' } = {}] = each.graph.outputs;
+      const found: number[] = [];
+      for await (const { values } of meter.observe(each, [name], data, PRE)) {
+        found.push(...(values.get(name)?.data as Float32Array));
+      }
+      return found;
+    };
+    const whole = await scores(model);
+    const distance = async (part: Model): Promise<number> =>
+      (await scores(part)).reduce((sum, score, i) => sum + (score - (whole[i] as number)) ** 2, 0);
+    const order = imagesOfBothSides(data.labels, [1], 1000, 1);
+    const rounds: number[] = [];
+    const speaking = await prunePart(model, {
+      judge,
+      targets,
+      rounds: 2,
+      moments: (each, round) => {
+        rounds.push(round);
+        return observeInputMoments(each, meter, data, PRE, { order });
+      },
+    });
+    const silenced = await prunePart(model, { judge, targets, rounds: 2 });
+    expect(rounds).toEqual([1, 2]);
+    expect(costOf(speaking).macs).toBeLessThanOrEqual(costOf(model).macs / 3);
+    expect(await distance(speaking)).toBeLessThan(0.7 * (await distance(silenced)));
   });
 
   it('takes expensive channels first where costs are weighed', async () => {

@@ -1,5 +1,5 @@
 /**
- * Takes out of a network what is not for some of its classes, at once (one-shot, as sensAI does): channels that are silent by
+ * Takes out of a network what is not for some of its classes, before any training as sensAI does: channels that are silent by
  * thresholds, then those that are worth least, until targets are met. Widths that are left are fast, and none is 0.
  */
 import {
@@ -28,7 +28,8 @@ export interface SilenceThresholds {
   readonly meanActivation?: number;
 }
 
-export interface PrunePartOptions extends Pick<PruneModelOptions, 'keep' | 'multiple' | 'unreachable' | 'signal'> {
+export interface PrunePartOptions
+  extends Pick<PruneModelOptions, 'keep' | 'multiple' | 'moments' | 'rounds' | 'unreachable' | 'signal'> {
   readonly thresholds?: SilenceThresholds;
   /** All are met; none leaves it at the thresholds. */
   readonly targets?: readonly PruningTarget[];
