@@ -5,7 +5,9 @@ import type { Dataset, Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
 import { Tensor } from '../../graph/index.ts';
 import { GraphBuilder } from '../../ops/index.ts';
+import { imagesOfBothSides } from './class-importance.ts';
 import { dropLimit } from './drop-limit.ts';
+import { ownAccuracy, recordPart } from './part-scores.ts';
 
 const PRE: Preprocessing = { shape: [3, 8, 8], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
 
@@ -21,13 +23,22 @@ afterAll(async () => {
 
 /** Says the same of every image: always 'other', or always its class. */
 function constant(logit: number): Model {
+  return linear([0, 0, 0], logit);
+}
+
+/** Says that it is the class where there is more, or less, red than on the whole. */
+function byRed(weight: number): Model {
+  return linear([weight, 0, 0], 0);
+}
+
+function linear(weights: readonly number[], bias: number): Model {
   const b = new GraphBuilder({ seed: 1 });
   const x = b.flatten(b.globalAveragePool(b.input('input', 'float32', ['batch', 3, 8, 8])));
   b.output('logits', b.linear(x, { out: 1 }));
   const model = b.build();
   const initializers = new Map(model.graph.initializers);
-  initializers.set('fc1.weight', Tensor.float32([1, 3], new Float32Array(3)));
-  initializers.set('fc1.bias', Tensor.float32([1], Float32Array.of(logit)));
+  initializers.set('fc1.weight', Tensor.float32([1, 3], Float32Array.from(weights)));
+  initializers.set('fc1.bias', Tensor.float32([1], Float32Array.of(bias)));
   return { ...model, graph: { ...model.graph, initializers } };
 }
 
@@ -42,13 +53,16 @@ describe('dropLimit()', () => {
   });
 
   it('does not where more is lost than allowed', async () => {
-    // Nothing is highest of scores that are no numbers: all that was right is lost, 1/2.
-    const lost = constant(Number.NaN);
-    const [strict, lenient] = [0.49, 0.51].map((most) =>
-      dropLimit(meter, constant(3), [2], data, PRE, { ...limit, most }),
-    );
-    expect(await (await strict)?.(lost)).toBe(false);
-    expect(await (await lenient)?.(lost)).toBe(true);
+    // What answers the other way round is right where the first is wrong.
+    const [one, other] = [byRed(1), byRed(-1)];
+    const order = imagesOfBothSides(data.labels, [2], limit.images, limit.seed);
+    const right = ownAccuracy(await recordPart(meter, one, [2], data, PRE, { order }));
+    expect(Math.abs(2 * right - 1)).toBeGreaterThan(0.05);
+    const [better, worse] = right > 0.5 ? [one, other] : [other, one];
+    const lost = Math.abs(2 * right - 1);
+    const holds = (most: number) => dropLimit(meter, better, [2], data, PRE, { ...limit, most });
+    expect(await (await holds(lost - 0.01))(worse)).toBe(false);
+    expect(await (await holds(lost + 0.01))(worse)).toBe(true);
   });
 
   it('tells after each batch of images', async () => {

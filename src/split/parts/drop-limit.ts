@@ -5,7 +5,7 @@
 import type { Meter } from '../../compress/index.ts';
 import type { Dataset, Preprocessing } from '../../data/index.ts';
 import type { Model } from '../../graph/index.ts';
-import { imagesOfClasses } from './class-importance.ts';
+import { imagesOfBothSides } from './class-importance.ts';
 import { ownAccuracy, recordPart } from './part-scores.ts';
 
 export interface DropLimitOptions {
@@ -33,10 +33,7 @@ export async function dropLimit(
   preprocessing: Preprocessing,
   { most, images, seed, onImages = () => {} }: DropLimitOptions,
 ): Promise<(model: Model) => Promise<boolean>> {
-  const others = [...new Set(data.labels)].filter((label) => !classes.includes(label));
-  const order = [classes, others].flatMap((some) => [
-    ...imagesOfClasses(data.labels, some, Math.ceil(images / 2), seed),
-  ]);
+  const order = imagesOfBothSides(data.labels, classes, images, seed);
   const accuracyOf = async (model: Model): Promise<number> =>
     ownAccuracy(await recordPart(meter, model, classes, data, preprocessing, { order, onImages }));
   const before = await accuracyOf(whole);

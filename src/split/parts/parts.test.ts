@@ -181,7 +181,8 @@ describe('prunePart()', () => {
       const [{ name = '' } = {}] = each.graph.outputs;
       const found: number[] = [];
       for await (const { values } of meter.observe(each, [name], data, PRE)) {
-        found.push(...(values.get(name)?.data as Float32Array));
+        const { data: own = [] } = values.get(name) ?? {};
+        found.push(...(own as Float32Array));
       }
       return found;
     };
