@@ -55,12 +55,20 @@ describe('dropLimit()', () => {
   it('does not where more is lost than allowed', async () => {
     // What answers the other way round is right where the first is wrong.
     const [one, other] = [byRed(1), byRed(-1)];
-    const order = imagesOfBothSides(data.labels, [2], limit.images, limit.seed);
-    const right = ownAccuracy(await recordPart(meter, one, [2], data, PRE, { order }));
-    expect(Math.abs(2 * right - 1)).toBeGreaterThan(0.05);
-    const [better, worse] = right > 0.5 ? [one, other] : [other, one];
+    const rightOf = async (c: number): Promise<number> => {
+      const order = imagesOfBothSides(data.labels, [c], limit.images, limit.seed);
+      return ownAccuracy(await recordPart(meter, one, [c], data, PRE, { order }));
+    };
+    // Of the class that red says most of.
+    let [classOf, right] = [0, 0.5];
+    for (let c = 0; c < 10; c++) {
+      const found = await rightOf(c);
+      if (Math.abs(found - 0.5) > Math.abs(right - 0.5)) [classOf, right] = [c, found];
+    }
     const lost = Math.abs(2 * right - 1);
-    const holds = (most: number) => dropLimit(meter, better, [2], data, PRE, { ...limit, most });
+    expect(lost).toBeGreaterThan(0.05);
+    const [better, worse] = right > 0.5 ? [one, other] : [other, one];
+    const holds = (most: number) => dropLimit(meter, better, [classOf], data, PRE, { ...limit, most });
     expect(await (await holds(lost - 0.01))(worse)).toBe(false);
     expect(await (await holds(lost + 0.01))(worse)).toBe(true);
   });
