@@ -13,5 +13,5 @@ ${recipeWords(FOLDER)}
 
 /** @throws Error with one line that says what is off */
 export function readClassParallelOptions(args: readonly string[]): RecipeOptions | 'help' {
-  return readRecipeOptions(args, FOLDER);
+  return readRecipeOptions(args, FOLDER, ['epochs']);
 }

@@ -26,6 +26,8 @@ export interface RecipeOptions {
   readonly picture: string | undefined;
 }
 
+const WORDS = ['only', 'data', 'models', 'limit', 'folder', 'from', 'rounds', 'split', 'markdown', 'picture'];
+
 /** @param folder the name of the one in which things are kept unless told */
 export function recipeWords(folder: string): string {
   return `  --data <folder>     with train.tar, val.tar and test.tar (data/cifar10-jpeg of $SKEIN_SHARED)
@@ -38,22 +40,14 @@ export function recipeWords(folder: string): string {
   --markdown <file>   the table as Markdown, too`;
 }
 
-/** @throws Error with one line that says what is off */
-export function readRecipeOptions(args: readonly string[], folder: string): RecipeOptions | 'help' {
+/** @param more words that not all of these benchmarks know. @throws Error with one line that says what is off */
+export function readRecipeOptions(
+  args: readonly string[],
+  folder: string,
+  more: readonly 'epochs'[] = [],
+): RecipeOptions | 'help' {
   const text = { type: 'string' } as const;
-  const names = [
-    'only',
-    'data',
-    'models',
-    'limit',
-    'epochs',
-    'folder',
-    'from',
-    'rounds',
-    'split',
-    'markdown',
-    'picture',
-  ];
+  const names = [...WORDS, ...more];
   const { values: found } = parseArgs({
     args: [...args],
     options: { help: { type: 'boolean', short: 'h' }, ...Object.fromEntries(names.map((name) => [name, text])) },
