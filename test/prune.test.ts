@@ -7,7 +7,6 @@ import { type Model, Tensor, validateModel } from '../src/graph/index.ts';
 import { readModel } from '../src/onnx/index.ts';
 import { costOf } from '../src/ops/index.ts';
 import {
-  type ChannelAxis,
   type ChannelGroups,
   type ChannelRole,
   channelGroups,
@@ -18,19 +17,9 @@ import {
 import { buildArchitecture, zooNames } from '../src/zoo/index.ts';
 import { expectClose } from './expect-close.ts';
 import { randomNetwork } from './random-network.ts';
+import { randomUnits } from './random-units.ts';
 import { randomFeeds, runModel } from './run-onnx.ts';
 import { sharedDir } from './shared.ts';
-
-/** Each unit with this probability, but on every axis one stays. */
-function randomUnits(groups: ChannelGroups, random: Random, share: number): Set<number> {
-  const remove = new Set<number>();
-  for (let unit = 0; unit < groups.unitCount; unit++) if (random.uniform() < share) remove.add(unit);
-  const axes: readonly ChannelAxis[] = [...groups.parameters, ...groups.values];
-  for (const { units } of axes) {
-    if (units.every((unit) => remove.has(unit))) remove.delete(units[random.integer(units.length)] ?? 0);
-  }
-  return remove;
-}
 
 /** The model with these units' slices of all parameters of some roles set to zero. */
 function zeroed(

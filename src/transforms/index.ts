@@ -5,6 +5,7 @@ export * from './fold-batch-norm.ts';
 export * from './head/index.ts';
 export { type InputMoments, momentsOfLags } from './input-moments.ts';
 export type { Matrix } from './matrix.ts';
+export * from './merge/index.ts';
 export * from './pass.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';
