@@ -14,7 +14,11 @@ import { MAIN, skeinIn } from './run-skein.ts';
 import { writeSmallShapes } from './small-shapes.ts';
 
 const NAMES = 'circle,cross;crescent,hexagon';
-const WORDS = ['--data', 'images', '--val', 'images', '--images', '20', '--batch', '16', '--threads', '1'] as const;
+const WORDS = [
+  ...['--data', 'images', '--val', 'images', '--images', '20', '--batch', '16', '--threads', '1'],
+  // Whether it is faster is another answer each time.
+  ...['--merge', 'never'],
+] as const;
 
 let folder: string;
 beforeAll(async () => {
@@ -107,6 +111,17 @@ describe('skein split', () => {
     const evaluated = await skein('evaluate', 'two/plan.json', '--data', 'images', '--split', 'test', '--json');
     expect(evaluated.code, evaluated.stderr).toBe(0);
     expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('two'), 12);
+  });
+
+  it('writes the parts as one model, too, that answers as the plan does', async () => {
+    const { code, stdout, stderr } = await split('merged', '--groups', NAMES, '--epochs', '0', '--merge', 'always');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/the parts, one after another +[\d.]+ ms\n(.*\n)*written: merged\/merged.onnx/);
+    expect(await readdir(join(folder, 'merged'))).toContain('merged.onnx');
+    const words = ['--data', 'images', '--split', 'test', '--json'];
+    const evaluated = await skein('evaluate', 'merged/merged.onnx', ...words);
+    expect(evaluated.code, evaluated.stderr).toBe(0);
+    expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('merged'), 12);
   });
 
   it('splits per class into networks of one logit, with the model as teacher', async () => {

@@ -5,6 +5,7 @@ import { distillCommand } from './distill.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { factorizeCommand } from './factorize.ts';
 import { gradientCommand } from './gradient.ts';
+import { mergeCommand } from './merge.ts';
 import { pairCommand } from './pair.ts';
 import { profileCommand } from './profile.ts';
 import { pruneCommand } from './prune.ts';
@@ -33,5 +34,6 @@ export function makeProgram(version: string): Command {
     .addCommand(unpackCommand())
     .addCommand(distillCommand())
     .addCommand(splitCommand())
+    .addCommand(mergeCommand())
     .addCommand(gradientCommand());
 }

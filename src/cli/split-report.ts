@@ -1,5 +1,7 @@
 /** What class parallelism made of a model, for people and as JSON. */
 import type { ChosenCombination } from '../split/index.ts';
+import { describeMerged, mergedJson } from './merge-report.ts';
+import type { MergedParts } from './split-merge.ts';
 import { count, formatTable, ms, percent } from './table.ts';
 
 export interface PartReport {
@@ -26,14 +28,18 @@ export interface SplitReport {
   /** Images that the accuracies are of. */
   readonly samples: number;
   readonly source: string;
+  /** The parts as one model; undefined where that was not asked for. */
+  readonly merged?: MergedParts;
 }
 
 /** As `--json` prints it. */
-export function splitJson({ output, parts, combination, combinationMs, before, samples, source }: SplitReport): object {
+export function splitJson(report: SplitReport): object {
+  const { output, parts, combination, combinationMs, before, samples, source, merged } = report;
   const { other, calibrated, quality, tried } = combination;
   const { top1, loss } = quality;
   const after = { top1, loss, ...formationOf(parts, combinationMs), combinationMs };
-  return { output, parts, other, calibrated, tried, before, after, samples, source };
+  const more = merged && { merged: { model: merged.file ?? null, ...mergedJson(merged.choice) } };
+  return { output, parts, other, calibrated, tried, before, after, samples, source, ...more };
 }
 
 /** What one device of many holds, how long the slowest and the combination take, and what all do together. */
@@ -49,7 +55,8 @@ function formationOf(parts: readonly PartReport[], combinationMs: number) {
 /** Names in a cell; more would push the numbers off the screen. */
 const NAMES = 4;
 
-export function describeSplit({ parts, combination, combinationMs, before, samples, source }: SplitReport): string {
+export function describeSplit(report: SplitReport): string {
+  const { output, parts, combination, combinationMs, before, samples, source, merged } = report;
   const right = 'right' as const;
   const formation = formationOf(parts, combinationMs);
   const { quality, tried } = combination;
@@ -113,5 +120,7 @@ export function describeSplit({ parts, combination, combinationMs, before, sampl
     `top-1 of ${samples} images of ${source}, each calibrated on others of them; times on one thread`,
     `critical path: the slowest part and ${ms(combinationMs)} in which the parts' answers are joined`,
     `'other' ${way(combination)}; cross-entropy by what is done with it: ${ways}`,
+    ...(merged === undefined ? [] : ['', ...describeMerged(merged.choice)]),
+    ...(merged?.file === undefined ? [] : ['', `written: ${output}/${merged.file}, the parts as one model`]),
   ].join('\n');
 }

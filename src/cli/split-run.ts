@@ -1,4 +1,5 @@
 /** The steps of `skein split`: groups, parts that are cut and trained one after another, their combination, the plan. */
+import { join } from 'node:path';
 import { type ErrorCode, listNames, SkeinError } from '../base/index.ts';
 import type { PruningTarget } from '../compress/index.ts';
 import type { Dataset } from '../data/index.ts';
@@ -10,6 +11,7 @@ import type { SplitFlags } from './split.ts';
 import { type SplitContext, type SplitPart, stopIf } from './split-context.ts';
 import { classGroups } from './split-groups.ts';
 import { measure, record } from './split-measure.ts';
+import { mergedOf, writeMerged } from './split-merge.ts';
 import { parallelNode, writeParts } from './split-plan.ts';
 import type { SplitReport } from './split-report.ts';
 import { trainParts } from './split-train.ts';
@@ -44,7 +46,10 @@ export async function splitModel(
   const { combinationTimes } = await import('../plan/index.ts');
   const joined = await combinationTimes(parallelNode(parts, combination, training.labels, ({ name }) => name));
   stopIf(signal);
+  const merged = flags.merge === 'never' ? undefined : await mergedOf(context, parts, combination, flags.merge);
+  stopIf(signal);
   const plan = await writeParts(context, parts, combination, flags);
+  if (merged?.file !== undefined) await writeMerged(context, merged.choice.model, join(plan, merged.file));
   const report = {
     output: flags.output,
     parts: measured.parts,
@@ -53,6 +58,7 @@ export async function splitModel(
     before: { ...measured.before, top1 },
     samples: images,
     source: validation.source,
+    ...definedOnly({ merged }),
   };
   return { report, plan };
 }

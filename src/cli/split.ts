@@ -35,6 +35,7 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly images: number;
   readonly distill?: number;
   readonly atOnce?: number;
+  readonly merge: 'auto' | 'always' | 'never';
   readonly name?: string;
 }
 
@@ -112,6 +113,14 @@ export function splitCommand(): Command {
       '--at-once <n>',
       'parts trained at a time, with the threads shared among them (default: as many as --threads)',
       wholeNumber(1, MOST_THREADS),
+    )
+    .addOption(
+      new Option(
+        '--merge <when>',
+        "whether merged.onnx, the parts as one model, is written, too: where it's faster on one thread",
+      )
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
     )
     .option('--name <name>', 'of the plan (default: that of the folder)')
     .addHelpText('after', EXPLANATION);

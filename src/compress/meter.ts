@@ -66,34 +66,42 @@ export class Meter {
   }
 
   /**
-   * Milliseconds of one image for each model. They take turns, so that what else the machine does meets all of them;
-   * each one's is the median over the rounds of the lower quartile in each.
+   * Milliseconds of one image for each model; a list of models is asked one after another, and their times are one. They
+   * take turns, so that what else the machine does meets all of them; each one's is the median over the rounds of the lower
+   * quartile in each.
    * @param options.shape of an image, where the models leave it open
    */
   async latenciesMs(
-    models: readonly Model[],
+    models: readonly (Model | readonly Model[])[],
     { rounds = 7, roundMs = 30, shape }: LatencyOptions & { readonly shape?: ImageShape } = {},
   ): Promise<number[]> {
-    const loaded: LoadedModel[] = [];
+    const loaded = new Map<Model, LoadedModel>();
     try {
-      for (const model of models) loaded.push(await this.#engine.load(serializeModel(model)));
-      const feeds = models.map((model) => oneImage(model, shape));
-      // A model of a fixed batch answers several images at once.
-      const images = models.map((model) => fixedBatch(model) ?? 1);
-      const times = loaded.map((): number[] => []);
+      const sets = models.map((each): readonly Model[] => ('graph' in each ? [each] : each));
+      for (const model of new Set(sets.flat())) loaded.set(model, await this.#engine.load(serializeModel(model)));
+      const feeds = new Map([...loaded.keys()].map((model) => [model, oneImage(model, shape)]));
+      const times = sets.map((): number[] => []);
+      const run = async (model: Model): Promise<number> => {
+        const { computeMs } = await (loaded.get(model) as LoadedModel).run(feeds.get(model) as () => NamedTensors);
+        // A model of a fixed batch answers several images at once.
+        return computeMs / (fixedBatch(model) ?? 1);
+      };
       for (let round = 0; round < rounds; round++) {
-        for (const [i, model] of loaded.entries()) {
-          const make = feeds[i] as () => NamedTensors;
-          for (let run = 0; run < WARM_UP_RUNS; run++) await model.run(make);
+        for (const [i, set] of sets.entries()) {
+          for (let warm = 0; warm < WARM_UP_RUNS; warm++) for (const model of set) await run(model);
           const ofRound: number[] = [];
           const end = performance.now() + roundMs;
-          while (ofRound.length < 3 || performance.now() < end) ofRound.push((await model.run(make)).computeMs);
+          while (ofRound.length < 3 || performance.now() < end) {
+            let sum = 0;
+            for (const model of set) sum += await run(model);
+            ofRound.push(sum);
+          }
           times[i]?.push(quantile(ofRound, 0.25));
         }
       }
-      return times.map((each, i) => quantile(each, 0.5) / (images[i] as number));
+      return times.map((each) => quantile(each, 0.5));
     } finally {
-      for (const model of loaded) await model.unload();
+      for (const model of loaded.values()) await model.unload();
     }
   }
 

@@ -3,6 +3,8 @@ export * from './combine/joint-calibration.ts';
 export { balancedKMeans, scatterOf } from './groups/balanced-k-means.ts';
 export { classFeatures } from './groups/class-features.ts';
 export * from './groups/class-groups.ts';
+export * from './merge/choose-merged.ts';
+export * from './merge/merged-model.ts';
 export * from './parts/class-importance.ts';
 export * from './parts/drop-limit.ts';
 export * from './parts/part-scores.ts';
