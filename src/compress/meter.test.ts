@@ -96,8 +96,12 @@ it('finds the model of a hundred times the work to be the slower one', async () 
     b.output('y', b.conv(b.input('x', 'float32', ['batch', 3, 32, 32]), { out, kernel: 5, padding: 2 }));
     return b.build();
   };
-  const [small = 0, big = 0] = await meter.latenciesMs([wide(2), wide(256)], { rounds: 3, roundMs: 5 });
+  const [light, heavy] = [wide(2), wide(256)];
+  const timing = { rounds: 3, roundMs: 5 };
+  const [small = 0, big = 0, both = 0] = await meter.latenciesMs([light, heavy, [light, heavy]], timing);
   expect(big).toBeGreaterThan(small);
+  // Asked one after another, they take what each of them takes.
+  expect(both).toBeGreaterThan(small);
 });
 
 it('refuses data of other classes', async () => {
