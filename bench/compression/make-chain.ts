@@ -32,6 +32,7 @@ function callOf(
   const before = fileOf({ model, steps: steps.slice(0, -1) }, options);
   const meanings: Readonly<Record<string, string>> = {
     '{epochs}': String(EPOCHS[model]),
+    '{half}': String((EPOCHS[model] as number) / 2),
     '{rate}': RATES[model] as string,
     '{trained}': fileOf({ model, steps: ['trained'] }, options),
     '{resnet56}': fileOf({ model: 'resnet56', steps: [] }, options),

@@ -5,8 +5,8 @@
  */
 
 /**
- * Words of `skein` without model, data and output. `{epochs}` stands for those of the model, `{rate}` for that of its
- * smaller forms, `{trained}` for what it is after its epochs, `{resnet56}` for that model.
+ * Words of `skein` without model, data and output. `{epochs}` stands for those of the model, `{half}` for half of them,
+ * `{rate}` for that of its smaller forms, `{trained}` for what it is after its epochs, `{resnet56}` for that model.
  */
 export type Step = readonly [command: string, ...words: string[]];
 
@@ -34,20 +34,25 @@ export const EPOCHS: Readonly<Record<string, number>> = { resnet20: 2, resnet56:
 /** Learning rates of what is made of a model. VGG-19, whose norms are folded, does worse at 0.02 even by itself. */
 export const RATES: Readonly<Record<string, string>> = { resnet20: '0.02', resnet56: '0.02', vgg19: '0.01' };
 
-const tuned = ['--epochs', '{epochs}', '--rate', '0.01'];
+const tuned = (epochs: string): string[] => ['--epochs', epochs, '--rate', '0.01'];
 // As far as training brings the model itself, it may bring its smaller forms. What lost much has further to go.
-const taught = ['--epochs', '{epochs}', '--rate', '{rate}', '--teacher', '{trained}', '--distill', '0.7'];
+const taught = (epochs: string): string[] => [
+  ...['--epochs', epochs, '--rate', '{rate}', '--teacher', '{trained}', '--distill', '0.7'],
+];
 
 export const STEPS: Readonly<Record<string, Step>> = {
-  trained: ['train', ...tuned],
-  pruned: ['prune', '--target-macs', '0.48', ...taught],
+  trained: ['train', ...tuned('{epochs}')],
+  // What was trained for a short time only, as VGG-19 here, is better trained first: half before, half after.
+  half: ['train', ...tuned('{half}')],
+  pruned: ['prune', '--target-macs', '0.48', ...taught('{epochs}')],
+  'pruned-then': ['prune', '--target-macs', '0.48', ...taught('{half}')],
   // Widths below what is fast save no time: with a target of time whole blocks go.
-  shallower: ['prune', '--target-macs', '0.495', '--target-latency', '1.62x', ...taught],
-  factorized: ['factorize', '--target-macs', '0.32', ...taught],
+  shallower: ['prune', '--target-macs', '0.495', '--target-latency', '1.62x', ...taught('{epochs}')],
+  'factorized-then': ['factorize', '--target-macs', '3x', ...taught('{half}')],
   int8: ['quantize', '--epochs', '0'],
   float16: ['quantize', '--fp16'],
-  distilled: ['distill', '--teacher', '{resnet56}', ...tuned],
-  shared: ['share', '--sparsity', '0.92', '--steps', '2', '--conv-bits', '5', ...taught],
+  distilled: ['distill', '--teacher', '{resnet56}', ...tuned('{epochs}')],
+  shared: ['share', '--sparsity', '0.92', '--steps', '2', '--conv-bits', '5', ...taught('{epochs}')],
 };
 
 /** What is made without training is held against the model as it is, all else against the model after the same epochs. */
@@ -65,9 +70,9 @@ export const CHAINS: readonly Chain[] = [
   { title: 'int8', model: 'resnet56', steps: ['int8'], bars: { speed: 1.5, lost: 0.3 } },
   { title: 'pruned, int8', model: 'resnet56', steps: ['shallower', 'int8'] },
   { title: 'float16', model: 'vgg19', steps: ['float16'] },
-  { title: 'pruned', model: 'vgg19', steps: ['pruned'] },
-  { title: 'factorized', model: 'vgg19', steps: ['factorized'], bars: { macs: 3, speed: 2, lost: 0.5 } },
+  { title: 'pruned', model: 'vgg19', steps: ['half', 'pruned-then'] },
+  { title: 'factorized', model: 'vgg19', steps: ['half', 'factorized-then'], bars: { macs: 3, speed: 2, lost: 0.5 } },
   { title: 'int8', model: 'vgg19', steps: ['int8'], bars: { speed: 2.5, lost: 0.3 } },
-  { title: 'factorized, int8', model: 'vgg19', steps: ['factorized', 'int8'] },
+  { title: 'factorized, int8', model: 'vgg19', steps: ['half', 'factorized-then', 'int8'] },
   { title: 'shared (.skz)', model: 'vgg19', steps: ['shared'], bars: { fileBytes: 2_000_000, lost: 0.5 } },
 ];
