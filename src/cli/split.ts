@@ -97,7 +97,7 @@ export function splitCommand(): Command {
       '--rounds <n>',
       'rounds of cutting to targets, in each of which channels are judged anew',
       wholeNumber(1, 1000),
-      4,
+      2,
     )
     .option(
       '--no-compensate',
