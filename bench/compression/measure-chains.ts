@@ -1,7 +1,8 @@
 /** Measures what the chains made. */
 import { join } from 'node:path';
+import { quantile } from '../../src/base/index.ts';
 import { Meter } from '../../src/compress/index.ts';
-import { readModel } from '../../src/onnx/index.ts';
+import { readModel, serializeModel } from '../../src/onnx/index.ts';
 import { evaluationOf } from '../recipes/kept-evaluation.ts';
 import type { RecipeOptions } from '../recipes/options.ts';
 import { type Chain, UNTRAINED } from './recipes.ts';
@@ -27,7 +28,8 @@ export async function measureChains(
       for (const [i, [chain, file]] of chains.entries()) {
         const report = await evaluationOf(file, looked);
         const { top1, params, macs, bytes, throughput } = report;
-        ofModel.push({ chain, top1, params, macs, bytes, throughput, latencyMs: latencies[i] as number });
+        const openMs = await openingMs(file);
+        ofModel.push({ chain, top1, params, macs, bytes, throughput, openMs, latencyMs: latencies[i] as number });
       }
       const base = ofModel.find(({ chain }) => chain.steps.length === 0);
       const trained = ofModel.find(({ chain }) => chain.steps.join() === 'trained');
@@ -43,4 +45,17 @@ export async function measureChains(
     await meter.close();
   }
   return rows;
+}
+
+const OPENINGS = 5;
+
+/** From the file to the bytes that ONNX Runtime loads: the median. */
+async function openingMs(file: string): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < OPENINGS; i++) {
+    const start = performance.now();
+    serializeModel(await readModel(file));
+    times.push(performance.now() - start);
+  }
+  return quantile(times, 0.5);
 }

@@ -24,6 +24,8 @@ export interface Bars {
   readonly macs?: number;
   readonly speed?: number;
   readonly fileBytes?: number;
+  /** From the file to what ONNX Runtime loads. */
+  readonly openSeconds?: number;
   /** Points of top-1 against the model after the same training. */
   readonly lost: number;
 }
@@ -74,5 +76,10 @@ export const CHAINS: readonly Chain[] = [
   { title: 'factorized', model: 'vgg19', steps: ['half', 'factorized-then'], bars: { macs: 3, speed: 2, lost: 0.5 } },
   { title: 'int8', model: 'vgg19', steps: ['int8'], bars: { speed: 2.5, lost: 0.3 } },
   { title: 'factorized, int8', model: 'vgg19', steps: ['half', 'factorized-then', 'int8'] },
-  { title: 'shared (.skz)', model: 'vgg19', steps: ['shared'], bars: { fileBytes: 2_000_000, lost: 0.5 } },
+  {
+    title: 'shared (.skz)',
+    model: 'vgg19',
+    steps: ['shared'],
+    bars: { fileBytes: 2_000_000, openSeconds: 2, lost: 0.5 },
+  },
 ];

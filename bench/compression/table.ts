@@ -6,6 +6,8 @@ import type { Chain } from './recipes.ts';
 
 export interface Figures extends Measured {
   readonly chain: Chain;
+  /** From the file to the bytes that ONNX Runtime loads. */
+  readonly openMs: number;
 }
 
 export interface CompressionRow extends Figures {
@@ -23,6 +25,7 @@ const TITLES = [
   'parameters',
   'MACs',
   'file',
+  'opened in',
   'one image',
   'images/s',
   'bar',
@@ -31,7 +34,7 @@ const TITLES = [
 
 export function compressionText(rows: readonly CompressionRow[]): string {
   return formatTable(
-    TITLES.map((title, i) => ({ title, align: i > 1 && i < 9 ? ('right' as const) : ('left' as const) })),
+    TITLES.map((title, i) => ({ title, align: i > 1 && i < 10 ? ('right' as const) : ('left' as const) })),
     rows.map(cells),
   );
 }
@@ -41,7 +44,7 @@ export function compressionMarkdown(rows: readonly CompressionRow[]): string {
 }
 
 function cells(row: CompressionRow): string[] {
-  const { chain, top1, params, macs, bytes: size, latencyMs, throughput, base } = row;
+  const { chain, top1, params, macs, bytes: size, openMs, latencyMs, throughput, base } = row;
   const isBase = chain.steps.length === 0;
   const times = (before: number, after: number) => (isBase ? '' : ` (${(before / after).toFixed(2)}×)`);
   const points = pointsOf(row);
@@ -53,6 +56,7 @@ function cells(row: CompressionRow): string[] {
     `${count(params)}${times(base.params, params)}`,
     `${count(macs)}${times(base.macs, macs)}`,
     `${bytes(size)}${times(base.bytes, size)}`,
+    `${(openMs / 1e3).toFixed(2)} s`,
     `${latencyMs.toFixed(3)} ms${times(base.latencyMs, latencyMs)}`,
     `${Math.round(throughput)}`,
     ...barCells(row),
@@ -65,13 +69,15 @@ function pointsOf({ top1, against }: CompressionRow): number {
 }
 
 function barCells(row: CompressionRow): [string, string] {
-  const { chain, base, macs, latencyMs, bytes: size } = row;
+  const { chain, base, macs, latencyMs, openMs, bytes: size } = row;
   const { bars } = chain;
   if (bars === undefined) return ['', ''];
   const checks: [string, boolean][] = [];
   if (bars.macs !== undefined) checks.push([`MACs ≥ ${bars.macs}×`, base.macs / macs >= bars.macs]);
   if (bars.speed !== undefined) checks.push([`one image ≥ ${bars.speed}×`, base.latencyMs / latencyMs >= bars.speed]);
   if (bars.fileBytes !== undefined) checks.push([`file ≤ ${bars.fileBytes / 1e6} MB`, size <= bars.fileBytes]);
+  if (bars.openSeconds !== undefined)
+    checks.push([`opened in ≤ ${bars.openSeconds} s`, openMs <= 1e3 * bars.openSeconds]);
   checks.push([`≤ ${bars.lost} lost`, pointsOf(row) >= -bars.lost]);
   const missed = checks.filter(([, met]) => !met).map(([bar]) => bar);
   return [checks.map(([bar]) => bar).join(', '), missed.length === 0 ? 'yes' : `NO: ${missed.join(', ')}`];
