@@ -91,7 +91,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     ]),
   ),
   hundred: { command: 'train', of: [], architecture: 'resnet20', words: [...epochs(12, '0.1'), ...SHAPES_WORDS] },
-  'hundred-again': { command: 'train', of: ['hundred'], words: [...epochs(6, '0.01'), ...SHAPES_WORDS] },
+  'hundred-again': { command: 'train', of: ['hundred'], words: [...epochs(7, '0.01'), ...SHAPES_WORDS] },
   ...Object.fromEntries(
     [0, 1, 2].map((seed): [string, Recipe] => [
       `hundred-groups-${seed}`,
