@@ -94,38 +94,14 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
     );
   }
   const model = runPasses(liftWeights(context.model), [fold]).model;
-  const {
-    targetMacs,
-    targetParams,
-    targetLatency,
-    importance,
-    scope,
-    images,
-    rounds,
-    multiple,
-    keep,
-    blocks,
-    compensate,
-  } = flags;
+  const { targetMacs, targetParams, targetLatency, importance, scope, images, rounds } = flags;
+  const { multiple, keep, blocks, compensate, seed } = flags;
   // The words, not what they come to: milliseconds measured anew would make it another pruning.
-  const { seed } = flags;
-  const data = [await training.digest(), seed, context.preprocessing];
-  const words = {
-    ...{
-      targetMacs,
-      targetParams,
-      targetLatency,
-      importance,
-      scope,
-      images,
-      rounds,
-      multiple,
-      keep,
-      blocks,
-      compensate,
-    },
-    data,
-  };
+  const words = [
+    { targetMacs, targetParams, targetLatency, importance, scope, images, rounds },
+    { multiple, keep, blocks, compensate, seed, preprocessing: context.preprocessing },
+    await training.digest(),
+  ];
   const alone = targetParams === undefined && targetLatency === undefined;
   const targets = await pruningTargets(model, context, {
     targetMacs: targetMacs ?? (alone ? { times: 2 } : undefined),
@@ -135,7 +111,9 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
   let rough: Model;
   let trained = false;
   try {
-    const shallow = await stages.model('blocks', [model, words], () => withoutBlocks(context, model, targets, flags));
+    const shallow = await stages.model('blocks', [model, ...words], () =>
+      withoutBlocks(context, model, targets, flags),
+    );
     rough = await pruneModel(shallow, {
       targets,
       rounds,
@@ -146,7 +124,7 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
       ...(multiple === 'auto' ? {} : { multiple: () => multiple }),
       score: scorer(context, flags),
       ...(compensate ? { moments: (each, round) => momentsOf(context, each, round, flags) } : {}),
-      stage: (round, from, make) => stages.model(`pruned-${round}`, [from, words, round], make),
+      stage: (round, from, make) => stages.model(`pruned-${round}`, [from, ...words, round], make),
       between: (each, round) => {
         trained ||= flags.roundEpochs > 0;
         return context.fineTune(`round-${round}`, each, { epochs: flags.roundEpochs });
