@@ -4,7 +4,8 @@
  */
 import { SkeinError } from '../base/index.ts';
 import { type Dataset, type Preprocessing, stratifiedSample } from '../data/index.ts';
-import { fixedBatch, GraphEditor, getInts, type Model, Tensor } from '../graph/index.ts';
+import { fixedBatch, GraphEditor, getInts, type Model, standardOpset, Tensor } from '../graph/index.ts';
+import { inferShapes } from '../ops/index.ts';
 import {
   type InputMoments,
   LARGEST_SIDE,
@@ -12,6 +13,7 @@ import {
   type WeightLayer,
   weightLayersOf,
 } from '../transforms/index.ts';
+import { inputShapesOf } from './factorize/survey-layers.ts';
 import type { Meter } from './meter.ts';
 
 export interface MomentOptions {
@@ -27,10 +29,13 @@ export interface MomentOptions {
 }
 
 const IMAGES = 256;
+/** Images at once, as many as take no more elements in the widest layer's input: 64 MiB, of which some copies are made. */
+const BATCH = 64;
+const MOST_ELEMENTS = 1 << 24;
 
 /**
  * By the name of the layer; of those that can be factorized and have at most `LARGEST_SIDE` input channels.
- * @throws SkeinError 'invalid-argument' where the data has no images; 'unsupported' where the model has not one input;
+ * @throws SkeinError 'invalid-argument' where the data has no images, or none that can be read; 'unsupported' where the model has not one input;
  * 'cancelled' on the signal
  */
 export async function observeInputMoments(
@@ -53,7 +58,13 @@ export async function observeInputMoments(
     ...horizontal,
   ]);
   const sums = new Map<string, Float64Array>();
-  const options = { order, ...(signal && { signal }), onImages: (done: number) => onImages?.(done, order.length) };
+  const batch = batchFor(model, layers, preprocessing);
+  const options = {
+    order,
+    batch,
+    ...(signal && { signal }),
+    onImages: (done: number) => onImages?.(done, order.length),
+  };
   for await (const { values } of meter.observe(observed, names, data, preprocessing, options)) {
     for (const name of names) {
       const products = values.get(name)?.data as Float32Array;
@@ -61,6 +72,12 @@ export async function observeInputMoments(
       sums.set(name, sum);
       for (let k = 0; k < sum.length; k++) sum[k] = (sum[k] as number) + (products[k] as number);
     }
+  }
+  if (names.length > 0 && sums.size === 0) {
+    throw new SkeinError(
+      'invalid-argument',
+      `Cannot look at '${data.source}': none of its ${sample.length} images that were asked for can be read`,
+    );
   }
   return new Map([...outputs].map(([layer, products]) => [layer, momentsFrom(products, sums)]));
 }
@@ -90,10 +107,26 @@ function momentsFrom(
   };
 }
 
-/** The model with sums of products of each layer's input over all images and pixels of a batch. */
+/** Images at once: what their largest map takes must not grow with the size of images. */
+function batchFor(model: Model, layers: readonly WeightLayer[], { shape }: Preprocessing): number {
+  const inputShapes = inputShapesOf(model, shape);
+  const [images = 1] = Object.values(inputShapes)[0] ?? [];
+  const types = inferShapes(model, { inputShapes });
+  const sizes = layers.map(({ node }) => {
+    const dims = types.get(node.inputs[0] ?? '')?.dims ?? [];
+    return dims.reduce<number>((size, dim) => size * (typeof dim === 'number' ? dim : 1), 1) / images;
+  });
+  return Math.max(1, Math.min(BATCH, Math.floor(MOST_ELEMENTS / Math.max(1, ...sizes))));
+}
+
+/**
+ * The model with sums of products of each layer's input over all images and pixels of a batch, in the words of its operator
+ * set, 7 or later.
+ */
 function withProducts(model: Model, layers: readonly WeightLayer[]) {
   const editor = new GraphEditor(model.graph);
   const outputs = new Map<string, Products>();
+  const opset = standardOpset(model);
   for (const { name, node, dims } of layers) {
     const [, channels, height, width] = dims;
     const stem = `${name}.moments`;
@@ -103,17 +136,23 @@ function withProducts(model: Model, layers: readonly WeightLayer[]) {
     const [input = ''] = node.inputs;
     const convolved = node.opType === 'Conv';
     const channelsFirst = convolved ? add('Transpose', [input], { perm: [1, 0, 2, 3] }) : input;
+    const slice = (axis: number, start: number, end: number): string =>
+      opset < 10
+        ? add('Slice', [input], { axes: [axis], starts: [start], ends: [end] })
+        : add('Slice', [input, numbers(start), numbers(end), numbers(axis)]);
     const flat = add('Reshape', [channelsFirst, numbers(...(convolved ? [channels, -1] : [-1, channels]))]);
     const [dilationY = 1, dilationX = 1] = getInts(node, 'dilations') ?? [];
     const lags = (axis: number, size: number, step: number): string[] =>
       Array.from({ length: convolved ? size - 1 : 0 }, (_, k) => {
-        const [from, axes] = [(k + 1) * step, numbers(axis)];
-        const before = add('Slice', [input, numbers(0), numbers(-from), axes]);
-        const after = add('Slice', [input, numbers(from), numbers(Number.MAX_SAFE_INTEGER), axes]);
-        return add('ReduceSum', [add('Mul', [before, after])], { keepdims: 0 });
+        const from = (k + 1) * step;
+        const pairs = [slice(axis, 0, -from), slice(axis, from, Number.MAX_SAFE_INTEGER)];
+        return add('ReduceSum', [add('Mul', pairs)], { keepdims: 0 });
       });
+    const addend = opset < 11 ? [editor.addInitializer(`${stem}.zero`, Tensor.float32([1], Float32Array.of(0)))] : [];
+    const products = add('Gemm', [flat, flat, ...addend], convolved ? { transB: 1 } : { transA: 1 });
     outputs.set(name, {
-      channels: add('Gemm', [flat, flat], convolved ? { transB: 1 } : { transA: 1 }),
+      // With a row of its own for the whole batch, whatever that is: rows of images are cut where some cannot be read.
+      channels: add('Reshape', [products, numbers(1, channels, channels)]),
       vertical: lags(2, height, dilationY),
       horizontal: lags(3, width, dilationX),
     });

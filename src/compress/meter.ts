@@ -161,9 +161,11 @@ export class Meter {
         if (signal?.aborted) throw new SkeinError('cancelled', `Stopped after ${images} images were looked at`);
         const rows = fixedBatch(model) ?? each.count;
         const { outputs } = await loaded.run((buffers) => {
-          // A model of a fixed batch gets rows of zeros behind the last images.
-          const copy = buffers.float32((rows * each.data.length) / each.count).fill(0, each.data.length);
-          copy.set(each.data);
+          const copy = buffers.float32((rows * each.data.length) / each.count);
+          // A model of a fixed batch gets the images once more behind the last one.
+          for (let at = 0; at < copy.length; at += each.data.length) {
+            copy.set(each.data.subarray(0, copy.length - at), at);
+          }
           return { [input]: { dtype: 'float32', dims: [rows, ...preprocessing.shape], data: copy } };
         });
         const seen = values.map((name) => [name, ofRows(outputs[name], rows, each.count)] as const);
