@@ -138,7 +138,23 @@ describe('groupedModel()', () => {
     await expectSame(merged, parts);
   });
 
+  it.each([9, 10, 11])('is of the operator set of its parts, %s', async (opset) => {
+    const product = (seed: number): Model => {
+      const b = new GraphBuilder({ seed });
+      const maps = b.conv(b.input('input', 'float32', ['batch', 3, 8, 8]), { out: 3 + seed, kernel: 3 });
+      const weights = Float32Array.from({ length: (3 + seed) * 2 }, (_, i) => Math.sin(seed + i));
+      b.output(
+        'logits',
+        b.op('MatMul', [b.flatten(b.globalAveragePool(maps)), b.parameter('w', [3 + seed, 2], weights)]),
+      );
+      return { ...b.build(), opsets: new Map([['', opset]]) };
+    };
+    const parts = [product(1), product(2)];
+    await expectSame(groupedModel(parts), parts);
+  });
+
   it.each<[string, readonly Model[], RegExp]>([
+    ['other depthwise kernels', [depthwise(3), depthwise(5)], /\(Conv\): kernels are of other sizes/],
     ['a block that a part does not have', [net(1, { blocks: 2 }), net(2)], /part 2 has 10 operators, the first one 15/],
     ['other strides', [net(1, { stride: 2 }), net(2, { stride: 1 })], /part 2 has \d+ operators/],
     ['other kernels', [kernel(3), kernel(5)], /at node '\/conv1\/Conv' \(Conv\): 'pads' is another in each/],
@@ -162,6 +178,14 @@ function kernel(size: number): Model {
   const b = new GraphBuilder({ seed: size });
   const x = b.conv(b.input('input', 'float32', ['batch', 3, 8, 8]), { out: 4, kernel: size, padding: (size - 1) / 2 });
   b.output('logits', b.linear(b.flatten(b.globalAveragePool(x)), { out: 2 }));
+  return b.build();
+}
+
+function depthwise(size: number): Model {
+  const b = new GraphBuilder({ seed: size });
+  const x = b.conv(b.input('input', 'float32', ['batch', 3, 8, 8]), { out: 4, kernel: 3 });
+  const y = b.conv(x, { out: 4, kernel: size, groups: 4 });
+  b.output('logits', b.linear(b.flatten(b.globalAveragePool(y)), { out: 2 }));
   return b.build();
 }
 

@@ -10,15 +10,15 @@ const BIAS = 2;
 export const conv: GroupRule = (step) => {
   step.requireSameAttributes('group', 'kernel_shape');
   const weights = step.weights(WEIGHT);
+  const [first] = weights as readonly [Tensor];
+  if (!weights.every(({ dims }) => dims.slice(2).join() === first.dims.slice(2).join())) {
+    return step.unlike('kernels are of other sizes');
+  }
   const groups = step.nodes.map((node) => getInt(node, 'group', 1));
   const channels = step.channels(0);
   const isDepthwise = groups.some((count) => count > 1) && groups.every((count, part) => count === channels[part]);
   if (isDepthwise) return depthwise(step, weights);
   if (groups.some((count) => count > 1)) return step.unlike('its groups are neither one nor one a channel');
-  const [first] = weights as readonly [Tensor];
-  if (!weights.every(({ dims }) => dims.slice(2).join() === first.dims.slice(2).join())) {
-    return step.unlike('kernels are of other sizes');
-  }
   return grouped(step, step.value(0), weights, biasesOf(step));
 };
 
@@ -74,7 +74,7 @@ function depthwise(step: GroupStep, weights: readonly Tensor[]): MergedValue {
   return { name: convolved, layout: made };
 }
 
-/** Zeros where a part has none and another has one. */
+/** Undefined where no part has one. */
 function biasesOf(step: GroupStep): readonly Tensor[] | undefined {
   if (step.nodes.every(({ inputs }) => (inputs[BIAS] ?? '') === '')) return undefined;
   return step.weights(BIAS);

@@ -42,8 +42,13 @@ function product(step: GroupStep, weights: readonly Tensor[], biases: readonly T
       const positions = value.layout?.positions[part];
       return positions === undefined ? weight : spread([weight], 1, { total: columns, positions: [positions] });
     });
-    const inputs = [value.name, writer.constant(`${base}.weight`, spread(wide, 0, layout))];
-    if (biases !== undefined) inputs.push(writer.constant(`${base}.bias`, spread(biases, 0, layout)));
+    // Before operator set 11 a Gemm has to add something.
+    const added = biases ?? outs.map((out) => Tensor.float32([out], new Float32Array(out)));
+    const inputs = [
+      value.name,
+      writer.constant(`${base}.weight`, spread(wide, 0, layout)),
+      writer.constant(`${base}.bias`, spread(added, 0, layout)),
+    ];
     return { name: writer.op('Gemm', inputs, { transB: 1 }, base), layout };
   }
   return inGroups(step, value, weights, biases);
