@@ -8,7 +8,6 @@ import type { Model } from '../../graph/index.ts';
 import { liftWeights } from '../../ops/index.ts';
 import {
   type Criterion,
-  compensateMasked,
   type InputMoments,
   magnitudeMasks,
   sharedValues,
@@ -20,6 +19,7 @@ import {
   withWeights,
 } from '../../transforms/index.ts';
 import type { FineTuneOptions } from '../fine-tune.ts';
+import { compensated } from './compensator.ts';
 import { epochsOfSteps, partEpochs } from './part-epochs.ts';
 
 export interface DeepCompressionOptions {
@@ -39,6 +39,8 @@ export interface DeepCompressionOptions {
    * Without it they stay as they are.
    */
   readonly moments?: (model: Model, step: number) => Promise<ReadonlyMap<string, InputMoments>>;
+  /** Told of each layer before its weights are fitted so. */
+  readonly onLayer?: (done: number, all: number, name: string) => void;
   readonly training: Dataset;
   readonly seed: number;
   /** Trains a model as the stage `name`, with these changes to how it is trained otherwise. */
@@ -97,7 +99,7 @@ async function prune(
   );
   const byName = new Map(layers.map(({ name }, i) => [name, masks[i] as (typeof masks)[number]]));
   const moments = await options.moments?.(model, step);
-  const spoken = moments === undefined ? model : compensateMasked(model, byName, moments);
+  const spoken = moments === undefined ? model : await compensated(model, byName, moments, options);
   const masked = withMasks(spoken, byName);
   await report('pruned', masked.restore(masked.model), layers, options);
   const { training, seed, fineTune } = options;

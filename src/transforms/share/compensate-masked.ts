@@ -3,39 +3,61 @@
  * the window, by least squares on what the layer answers to images (the update of Hassibi and Stork 1993, for a given mask,
  * with the second moments C of the input's channels): w_K + C_KK⁻¹ · C_KR · w_R.
  */
-import { GraphEditor, type Model, Tensor } from '../../graph/index.ts';
-import { type WeightLayer, weightLayersOf } from '../factorize/index.ts';
+import type { Model } from '../../graph/index.ts';
+import { type LayerWeights, type WeightLayer, weightLayersOf, weightsOfLayer } from '../factorize/index.ts';
 import { type InputMoments, withRidge } from '../input-moments.ts';
 import { cholesky, type Matrix, matrix, solvedAbove, solvedBelow } from '../matrix.ts';
+import { withWeights } from './shared-weights.ts';
+
+/** A layer of which a mask takes weights, and what is known of its input: all that its other weights follow from. */
+export interface MaskedLayer extends LayerWeights, Pick<WeightLayer, 'name' | 'weight'> {
+  /** 0 for each weight that goes. */
+  readonly mask: Uint8Array;
+  /** Of the input's channels, positive definite. */
+  readonly moments: Matrix;
+}
 
 /**
- * The model with other weights where the mask is 1; those where it is 0 stay as they are.
+ * The layers that have something to say for each other.
  * @param masks by initializer @param moments of the inputs of layers, by layer; one that has none keeps its weights
  */
+export function* maskedLayers(
+  model: Model,
+  masks: ReadonlyMap<string, Uint8Array>,
+  moments: ReadonlyMap<string, InputMoments>,
+): Generator<MaskedLayer> {
+  for (const layer of weightLayersOf(model)) {
+    const { name, weight } = layer;
+    const mask = masks.get(weight);
+    const products = moments.get(name);
+    const known = products && withRidge(products.channels);
+    if (mask !== undefined && known !== undefined)
+      yield { name, weight, ...weightsOfLayer(model, layer), mask, moments: known };
+  }
+}
+
+/** The model with other weights where the mask is 1; those where it is 0 stay as they are. @param masks see `maskedLayers` */
 export function compensateMasked(
   model: Model,
   masks: ReadonlyMap<string, Uint8Array>,
   moments: ReadonlyMap<string, InputMoments>,
 ): Model {
-  const editor = new GraphEditor(model.graph);
-  for (const layer of weightLayersOf(model)) {
-    const mask = masks.get(layer.weight);
-    const products = moments.get(layer.name);
-    const tensor = model.graph.initializers.get(layer.weight);
-    if (mask === undefined || products === undefined || tensor === undefined) continue;
-    const known = withRidge(products.channels);
-    if (known === undefined) continue;
-    editor.setInitializer(layer.weight, Tensor.float32(tensor.dims, spoken(tensor.float32s(), mask, layer, known)));
-  }
-  return editor.changed ? { ...model, graph: editor.build() } : model;
+  const layers = [...maskedLayers(model, masks, moments)];
+  if (layers.length === 0) return model;
+  return withWeights(model, new Map(layers.map((layer) => [layer.weight, compensatedWeights(layer)])));
 }
 
-function spoken(
-  weights: Float32Array,
-  mask: Uint8Array,
-  { dims: [out, channels, height, width], transposed }: WeightLayer,
-  moments: Matrix,
-): Float32Array {
+/**
+ * The weights of one layer, in their order. Each row of n weights that stay takes n³ / 3 products: minutes for a matrix of
+ * 2048 × 1000.
+ */
+export function compensatedWeights({
+  elements: weights,
+  mask,
+  dims: [out, channels, height, width],
+  transposed,
+  moments,
+}: MaskedLayer): Float32Array<ArrayBuffer> {
   const made = Float32Array.from(weights);
   const area = height * width;
   const between = transposed ? out : area;
