@@ -10,7 +10,7 @@ const MODELS: ReadonlySet<string> = new Set(['{trained}', '{resnet56}']);
 /** The file that a chain ends in. */
 export function fileOf({ model, steps }: Pick<Chain, 'model' | 'steps'>, options: RecipeOptions): string {
   if (steps.length === 0) return join(options.models, `${model}.onnx`);
-  return join(options.folder, `${[model, ...steps].join('-')}${steps.at(-1) === 'shared' ? '.skz' : '.onnx'}`);
+  return join(options.folder, `${[model, ...steps].join('-')}${steps.at(-1) === 'shared-then' ? '.skz' : '.onnx'}`);
 }
 
 export async function makeChain(chain: Chain, options: RecipeOptions, log: Log): Promise<void> {
