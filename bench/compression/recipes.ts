@@ -79,7 +79,7 @@ export const CHAINS: readonly Chain[] = [
   {
     title: 'shared (.skz)',
     model: 'vgg19',
-    steps: ['shared'],
+    steps: ['half', 'shared-then'],
     bars: { fileBytes: 2_000_000, openSeconds: 2, lost: 0.5 },
   },
 ];
