@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { LayerDecision, RankPolicy } from '../compress/index.ts';
 import type { Model } from '../graph/index.ts';
-import type { Factorization, InputMoments } from '../transforms/index.ts';
+import type { Factorization } from '../transforms/index.ts';
 import { CommandFailure, definedOnly, numberBetween, UsageError, wholeNumber } from './command.ts';
 import {
   type Compressed,
@@ -11,6 +11,7 @@ import {
   compressionCommand,
   withCompression,
 } from './compression.ts';
+import { type Moments, observeMoments } from './observe-moments.ts';
 import { checkRankFlags, givenRanks, type RankFlags, readRank } from './rank-words.ts';
 import { count, formatTable, percent } from './table.ts';
 import { readCountTarget, readTarget, resolveTarget } from './target-words.ts';
@@ -19,8 +20,6 @@ interface FactorizeFlags extends CompressionFlags, RankFlags {
   readonly fit: 'responses' | 'weights';
   readonly images?: number;
 }
-
-type Moments = ReadonlyMap<string, InputMoments>;
 
 export function factorizeCommand(): Command {
   const command = new Command('factorize')
@@ -70,7 +69,7 @@ async function factorize(context: CompressionContext, flags: FactorizeFlags): Pr
   const seen = fit === 'weights' ? [] : [{ images, seed }, await training.digest()];
   let observed: Moments | undefined;
   const moments = async (): Promise<Moments | undefined> => {
-    if (fit === 'responses') observed ??= await observe(context, model, flags);
+    if (fit === 'responses') observed ??= await observeMoments(context, model, { images, seed });
     return observed;
   };
   const decisions = await stages.value('ranks', [model, words, ...seen], async () => {
@@ -110,29 +109,6 @@ async function policyOf({ preprocessing }: CompressionContext, model: Model, fla
       : { by: 'latency', mostMs: targetLatency.value };
   }
   return { by: 'evbmf' };
-}
-
-/** What flows into the layers. */
-async function observe(
-  { meter, training, preprocessing, signal, output }: CompressionContext,
-  model: Model,
-  { images, seed }: FactorizeFlags,
-): Promise<Moments> {
-  const { observeInputMoments } = await import('../compress/index.ts');
-  let progress: ReturnType<typeof output.progress> | undefined;
-  try {
-    return await observeInputMoments(model, meter, training, preprocessing, {
-      ...definedOnly({ images }),
-      seed,
-      signal,
-      onImages: (done, all) => {
-        progress ??= output.progress('images looked at', all, { exitOnInterrupt: false });
-        progress.update(done);
-      },
-    });
-  } finally {
-    progress?.end();
-  }
 }
 
 async function plan(

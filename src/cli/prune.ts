@@ -12,6 +12,7 @@ import {
   compressionCommand,
   withCompression,
 } from './compression.ts';
+import { observeMoments } from './observe-moments.ts';
 import { describePruning, pruningReport } from './prune-report.ts';
 import { pruningTargets, withTargets } from './pruning-targets.ts';
 import { percent } from './table.ts';
@@ -123,7 +124,9 @@ async function prune(context: CompressionContext, flags: PruneFlags): Promise<Co
       signal,
       ...(multiple === 'auto' ? {} : { multiple: () => multiple }),
       score: scorer(context, flags),
-      ...(compensate ? { moments: (each, round) => momentsOf(context, each, round, flags) } : {}),
+      ...(compensate
+        ? { moments: (each, round) => observeMoments(context, each, { images, seed: seed + round }) }
+        : {}),
       stage: (round, from, make) => stages.model(`pruned-${round}`, [from, ...words, round], make),
       between: (each, round) => {
         trained ||= flags.roundEpochs > 0;
@@ -165,17 +168,6 @@ async function withoutBlocks(
   });
   if (!reached) output.note('all residual blocks stay: without them the model would not be near enough to the targets');
   return shallow;
-}
-
-/** What flows into the layers, on other images in each round. */
-async function momentsOf(
-  { meter, preprocessing, training, signal }: CompressionContext,
-  model: Model,
-  round: number,
-  { images, seed }: PruneFlags,
-) {
-  const { observeInputMoments } = await import('../compress/index.ts');
-  return observeInputMoments(model, meter, training, preprocessing, { images, seed: seed + round, signal });
 }
 
 /** Judges channels, on other images in each round. */

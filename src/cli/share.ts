@@ -4,6 +4,7 @@ import type { CompressionStep } from '../compress/index.ts';
 import { CRITERIA, type Criterion } from '../transforms/share/magnitude-masks.ts';
 import { numberBetween, wholeNumber } from './command.ts';
 import { type CompressionContext, type CompressionFlags, compressionCommand, withCompression } from './compression.ts';
+import { observeMoments } from './observe-moments.ts';
 import { describeLayers, describeSteps, type MeasuredStep } from './share-report.ts';
 import { percent } from './table.ts';
 
@@ -57,11 +58,12 @@ export function shareCommand(): Command {
 }
 
 async function compress(context: CompressionContext, flags: Flags) {
-  const { deepCompression, observeInputMoments, sizeReport } = await import('../compress/index.ts');
+  const { deepCompression, sizeReport } = await import('../compress/index.ts');
   const { weightTensors } = await import('../transforms/index.ts');
-  const { meter, preprocessing, training, output, signal, fineTune } = context;
+  const { training, output, signal, fineTune } = context;
   const { sparsity, steps, criterion, convBits, fcBits, epochs, codebookRate, seed, compensate } = flags;
   const measured: MeasuredStep[] = [await measure(context, { name: 'original', sparsity: 0, model: context.model })];
+  let progress: ReturnType<typeof output.progress> | undefined;
   const model = await deepCompression(context.model, {
     sparsity,
     steps,
@@ -74,19 +76,20 @@ async function compress(context: CompressionContext, flags: Flags) {
     fineTune,
     bits: { conv: convBits, fc: fcBits },
     ...(compensate && {
-      moments: (model, step) =>
-        observeInputMoments(model, meter, training, preprocessing, {
-          images: MOMENT_IMAGES,
-          seed: seed + step,
-          signal,
-        }),
+      moments: (model, step) => observeMoments(context, model, { images: MOMENT_IMAGES, seed: seed + step }),
     }),
+    onLayer: (done, all, name) => {
+      progress ??= output.progress('layers fitted to what stays', all, { exitOnInterrupt: false });
+      progress.update(done, name);
+    },
     onStep: async (step) => {
+      progress?.end();
+      progress = undefined;
       const now = await measure(context, step);
       measured.push(now);
       output.note(`${now.name}: ${percent(now.sparsity, 2)} of the weights are zero, ${percent(now.top1, 2)} right`);
     },
-  });
+  }).finally(() => progress?.end());
   const kinds = new Map(weightTensors(model).map(({ name, kind }) => [name, kind]));
   const indexBits = (name: string): number => (kinds.get(name) === 'fc' ? flags.fcIndexBits : flags.convIndexBits);
   const sizes = sizeReport(model, indexBits);
