@@ -67,6 +67,6 @@ export function imagesOfBothSides(
   const half = Math.ceil(count / 2);
   return Uint32Array.from([
     ...imagesOfClasses(labels, classes, half, seed),
-    ...(others.length === 0 ? [] : imagesOfClasses(labels, others, half, seed)),
+    ...(others.length === 0 ? [] : imagesOfClasses(labels, others, count - half, seed)),
   ]);
 }

@@ -101,6 +101,9 @@ it('imagesOfBothSides() has as many of the classes as of all others', () => {
   // As many as there are, and of all classes nothing else.
   expect(sides([1], 1000)).toEqual([30, 30, 30]);
   expect(sides([0, 1, 2], 30)).toEqual([5, 5, 5]);
+  // No more than were asked for.
+  expect(sides([1], 5)).toEqual([1, 3, 1]);
+  expect(sides([1], 1)).toEqual([0, 1, 0]);
 });
 
 it('imagesOfClasses() has images of these classes only, evenly, as many as are wanted', () => {
