@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { smallImages } from '../../../test/small-training.ts';
 import type { Model } from '../../graph/index.ts';
 import { costOf, GraphBuilder } from '../../ops/index.ts';
-import { channelGroups } from '../../transforms/index.ts';
+import { channelGroups, weightLayersOf } from '../../transforms/index.ts';
 import { Meter } from '../meter.ts';
 import { pruneModel } from './prune-model.ts';
 import { macsTarget, type PruningTarget, paramsTarget } from './prune-to-target.ts';
@@ -63,6 +63,32 @@ describe('pruneModel()', () => {
     const hopeless = pruneModel(model, { ...options, targets: [macsTarget(costOf(model).macs / 1000)] });
     await expect(hopeless).rejects.toThrow(/^Cannot prune to [\d.]+ MACs \(the least that can be reached is \d+\)/);
     expect(trained).toBe(0);
+  });
+
+  it('hears the signal between layers whose weights are fitted to what went', async () => {
+    const model = network();
+    const layers = weightLayersOf(model);
+    const stop = new AbortController();
+    const pruned = pruneModel(model, {
+      targets: [macsTarget(costOf(model).macs / 2)],
+      multiple: () => 1,
+      score: l1Importance,
+      // As Ctrl-C comes: when this thread is free for it.
+      moments: async () => {
+        setImmediate(() => stop.abort());
+        return new Map(
+          layers.map(({ name, dims: [, size] }) => {
+            const data = Float64Array.from({ length: size * size }, (_, k) => Number(k % (size + 1) === 0));
+            return [name, { channels: { rows: size, columns: size, data } }] as const;
+          }),
+        );
+      },
+      signal: stop.signal,
+    });
+    await expect(pruned).rejects.toMatchObject({
+      code: 'cancelled',
+      message: 'Stopped while weights were fitted to what was pruned',
+    });
   });
 
   it('refuses to judge by zeros where nothing is ever zero', async () => {

@@ -8,7 +8,7 @@ import {
   type ChannelGroup,
   type ChannelGroups,
   channelGroups,
-  compensateRemoved,
+  compensatingRemoved,
   type InputMoments,
 } from '../../transforms/index.ts';
 import { type PruningTarget, pruneToTarget } from './prune-to-target.ts';
@@ -97,7 +97,14 @@ export async function pruneModel(
     if (moments === undefined) return pruned.model;
     const { model: narrow, steps } = pruned;
     const gone = steps.flatMap(({ units, branch }) => (branch === undefined ? units : []));
-    return compensateRemoved(current, narrow, found, gone, await moments(current, round));
+    const fitting = compensatingRemoved(current, narrow, found, gone, await moments(current, round));
+    for (;;) {
+      const step = fitting.next();
+      if (step.done) return step.value;
+      // A layer takes seconds where it is wide: signals are heard in between.
+      await new Promise((resume) => setImmediate(resume));
+      if (signal?.aborted) throw new SkeinError('cancelled', 'Stopped while weights were fitted to what was pruned');
+    }
   };
   let current = model;
   for (let round = 1; round <= rounds; round++) {

@@ -17,13 +17,22 @@ import { cholesky, type Matrix, matrix, solvedAbove, solvedBelow } from '../matr
  * @param remove the units that were removed
  * @param moments of the inputs of layers of `before`, by layer; one that has none keeps its weights
  */
-export function compensateRemoved(
+export function compensateRemoved(...given: Parameters<typeof compensatingRemoved>): Model {
+  const steps = compensatingRemoved(...given);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** As `compensateRemoved`, with a pause before each layer, which may take seconds: its name. */
+export function* compensatingRemoved(
   before: Model,
   after: Model,
   groups: ChannelGroups,
   remove: Iterable<number>,
   moments: ReadonlyMap<string, InputMoments>,
-): Model {
+): Generator<string, Model> {
   const gone = new Set(remove);
   const axes = new Map(groups.parameters.map(({ name, axis, units }) => [`${axis} ${name}`, units]));
   const split = (weight: string, axis: number, size: number): Sides => {
@@ -43,6 +52,7 @@ export function compensateRemoved(
     // Others than these units may have gone with a branch.
     const [out, channels] = transposed ? [narrow.dims[1], narrow.dims[0]] : narrow.dims;
     if (inputs.gone.length === 0 || out !== outputs.kept.length || channels !== inputs.kept.length) continue;
+    yield name;
     const stands = substitutes(products, inputs);
     const wide = before.graph.initializers.get(weight)?.float32s();
     if (stands === undefined || wide === undefined) continue;
