@@ -89,6 +89,20 @@ describe('observeInputMoments()', () => {
     expect(old).toEqual(await observeInputMoments(model, meter, data, PREPROCESSING));
   });
 
+  it.each([9, 17])('knows of no neighbours where maps are smaller than windows, operator set %s', async (opset) => {
+    const b = new GraphBuilder({ seed: 1 });
+    const whole = b.globalAveragePool(b.input('x', 'float32', ['n', 3, 8, 8]));
+    b.output('y', b.flatten(b.conv(whole, { out: 10, kernel: 3, padding: 2, dilation: 2 })));
+    const model = { ...b.build(), opsets: new Map([['', opset]]) };
+    const [seen] = [...(await observeInputMoments(model, meter, data, PREPROCESSING)).values()];
+    const { rows = 0, data: products = [] } = seen?.channels ?? {};
+    const own = [0, 1, 2].reduce((sum, i) => sum + (products[i * (rows + 1)] ?? 0), 0);
+    expect(own).toBeGreaterThan(0);
+    for (const axis of [seen?.vertical, seen?.horizontal]) {
+      expect([...(axis?.data ?? [])]).toEqual([own, 0, 0, 0, own, 0, 0, 0, own]);
+    }
+  });
+
   it('takes fewer images at once where they are large', async () => {
     const b = new GraphBuilder({ seed: 1 });
     const maps = b.conv(b.input('x', 'float32', ['n', 3, 224, 224]), { out: 64, kernel: 3, padding: 1 });
