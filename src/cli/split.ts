@@ -101,7 +101,7 @@ export function splitCommand(): Command {
     )
     .option(
       '--no-compensate',
-      'leave the weights of what stays as they are, instead of letting it speak for what went (least squares on what layers answer to --images, half of them of other classes)',
+      'leave the weights of what stays as they are, instead of letting it speak for what went (where there are targets; least squares on what layers answer to --images, half of them of other classes)',
     )
     .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
     .addOption(
