@@ -35,8 +35,8 @@ const MOST_ELEMENTS = 1 << 24;
 
 /**
  * By the name of the layer; of those that can be factorized and have at most `LARGEST_SIDE` input channels.
- * @throws SkeinError 'invalid-argument' where the data has no images, or none that can be read; 'unsupported' where the model has not one input;
- * 'cancelled' on the signal
+ * @throws SkeinError 'invalid-argument' where the data has no images, or none that can be read; 'unsupported' where the model
+ * has not one input; 'cancelled' on the signal
  */
 export async function observeInputMoments(
   model: Model,
@@ -160,7 +160,7 @@ function withProducts(model: Model, layers: readonly WeightLayer[]) {
   return { observed: { ...model, graph: editor.build() }, outputs };
 }
 
-/** A model of a fixed batch gets its first images once more in place of rows of zeros. */
+/** A model of a fixed batch gets its first images once more, as else those of the last batch would count several times. */
 function inWholeBatches(order: ArrayLike<number>, size: number): Uint32Array {
   const length = Math.ceil(order.length / size) * size;
   return Uint32Array.from({ length }, (_, i) => order[i % order.length] as number);

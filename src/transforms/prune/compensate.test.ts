@@ -6,10 +6,18 @@ import { GraphBuilder } from '../../ops/index.ts';
 import { channelGroups } from '../channels/index.ts';
 import type { InputMoments } from '../input-moments.ts';
 import { gram, matrix, transposed } from '../matrix.ts';
-import { compensateRemoved } from './compensate.ts';
+import { compensatingRemoved } from './compensate.ts';
 import { removeChannels } from './remove-channels.ts';
 
 const SIZE = 6;
+
+function compensateRemoved(...given: Parameters<typeof compensatingRemoved>): Model {
+  const steps = compensatingRemoved(...given);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
 
 /** Channels 4 to 7 of the first layer are sums of channels 0 to 3, which the second layer reads as `read` does. */
 function redundant(read: (b: GraphBuilder, maps: string) => string): Model {

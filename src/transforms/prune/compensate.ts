@@ -11,21 +11,13 @@ import { type InputMoments, withRidge } from '../input-moments.ts';
 import { cholesky, type Matrix, matrix, solvedAbove, solvedBelow } from '../matrix.ts';
 
 /**
+ * Pauses before each layer, which may take seconds, with its name; returns the model.
  * @param before what channels were removed from
  * @param after what `removeChannels` made of it, perhaps without some layers more
  * @param groups of `before`
  * @param remove the units that were removed
  * @param moments of the inputs of layers of `before`, by layer; one that has none keeps its weights
  */
-export function compensateRemoved(...given: Parameters<typeof compensatingRemoved>): Model {
-  const steps = compensatingRemoved(...given);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
-/** As `compensateRemoved`, with a pause before each layer, which may take seconds: its name. */
 export function* compensatingRemoved(
   before: Model,
   after: Model,
