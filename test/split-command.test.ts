@@ -124,6 +124,18 @@ describe('skein split', () => {
     expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('merged'), 12);
   });
 
+  it('trains the parts together, by the answer that they give as one', async () => {
+    const words = ['--groups', NAMES, '--epochs', '1', '--joint-epochs', '8', '--rate', '0.1', '--teacher', 'net.onnx'];
+    const { code, stderr } = await split('jointly', ...words, '--distill', '0.1');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/part-2, epoch 1\/1: .*\n(.*\n)*all 2 parts together: .* MACs\n/);
+    const losses = [...stderr.matchAll(/together, epoch \d\/8: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+    expect(losses).toHaveLength(8);
+    expect(losses[7]).toBeLessThan((losses[0] as number) - 0.05);
+    const evaluated = await skein('evaluate', 'jointly/plan.json', '--data', 'images', '--split', 'test', '--json');
+    expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('jointly'), 12);
+  });
+
   it('splits per class into networks of one logit, with the model as teacher', async () => {
     const { code, stdout, stderr } = await split(
       'single',

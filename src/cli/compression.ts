@@ -5,8 +5,8 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutputs, SkeinError } from '../base/index.ts';
-import type { FineTuneOptions, Teacher } from '../compress/index.ts';
-import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { FineTuneOptions } from '../compress/index.ts';
+import type { Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { WriteOptions } from '../onnx/index.ts';
 import { fittingAugmentation } from './augmentation.ts';
@@ -25,6 +25,7 @@ import { fineTuner } from './fine-tuner.ts';
 import { withHistory } from './history.ts';
 import { inSteps, type Workplace } from './in-steps.ts';
 import { wasStopped } from './interruption.ts';
+import { openTeacher, type Reference } from './teacher-source.ts';
 import { sourceOf } from './train-source.ts';
 
 export {
@@ -47,10 +48,6 @@ export interface CompressionContext extends Workplace {
    * @param changes to the words of the call; epochs 0 give the model back as it is
    */
   fineTune(name: string, model: Model, changes?: Partial<FineTuneOptions>): Promise<Model>;
-}
-
-export interface Reference extends Teacher {
-  readonly path: string;
 }
 
 export interface Compressed {
@@ -183,24 +180,6 @@ function report(
       '\n',
     ),
   );
-}
-
-/** The teacher, and what was said of its file besides. */
-async function openTeacher(
-  path: string,
-  training: Dataset,
-  { shape, seed }: CompressionFlags,
-  said: Pick<ModelOptions, 'mean' | 'std'>,
-  output: Output,
-): Promise<Reference & { readonly overrides: ModelOptions }> {
-  const { readModel } = await import('../onnx/index.ts');
-  const { feedsOf } = await import('../graph/index.ts');
-  const [input] = feedsOf((await readModel(path)).graph);
-  // The student's size is the teacher's only where that leaves it open.
-  const leavesOpen = input?.type?.dims?.slice(1).some((dim) => typeof dim !== 'number') ?? false;
-  const overrides = { ...said, ...(leavesOpen ? { shape: shape ?? [3, 32, 32] } : {}) };
-  const { model, preprocessing } = await sourceOf(path, training, { ...overrides, seed }, output);
-  return { path, model, preprocessing, overrides };
 }
 
 interface Origin {

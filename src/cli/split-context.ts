@@ -1,5 +1,6 @@
 /** What the steps of `skein split` work with. */
 import { SkeinError } from '../base/index.ts';
+import type { Teacher } from '../compress/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { ClassGroup } from '../split/index.ts';
@@ -11,6 +12,8 @@ export interface SplitContext extends Workplace {
   readonly path: string;
   readonly model: Model;
   readonly preprocessing: Preprocessing;
+  /** Whom `--distill` asks, of all classes. */
+  readonly teacher: Teacher;
   readonly output: Output;
 }
 

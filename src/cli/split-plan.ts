@@ -72,8 +72,17 @@ export async function writeParts(
 
 /** Of the history of the parts. */
 function stepOf(path: string, flags: SplitFlags): object {
-  const { epochs, seed, images, keep, weighCosts } = flags;
-  const { targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation, distill } = flags;
-  const told = definedOnly({ targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation, distill });
-  return { by: 'skein split', model: path, epochs, seed, images, keep, weighCosts, ...told };
+  const { epochs, jointEpochs, seed, images, keep, weighCosts } = flags;
+  const { targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation, distill, teacher } = flags;
+  const told = definedOnly({
+    targetMacs,
+    targetParams,
+    targetLatency,
+    maxDrop,
+    apoz,
+    meanActivation,
+    distill,
+    teacher,
+  });
+  return { by: 'skein split', model: path, epochs, jointEpochs, seed, images, keep, weighCosts, ...told };
 }

@@ -14,17 +14,21 @@ import { measure, record } from './split-measure.ts';
 import { mergedOf, writeMerged } from './split-merge.ts';
 import { parallelNode, writeParts } from './split-plan.ts';
 import type { SplitReport } from './split-report.ts';
+import { trainTogether } from './split-together.ts';
 import { trainParts } from './split-train.ts';
 
 /** @returns what was done, and the folder with the plan */
 export async function splitModel(
-  context: SplitContext,
+  given: SplitContext,
   flags: SplitFlags,
 ): Promise<{ readonly report: SplitReport; readonly plan: string }> {
   const { liftWeights } = await import('../ops/index.ts');
   const { classifierHead, fold, runPasses } = await import('../transforms/index.ts');
+  const folded = (model: Model): Model => runPasses(liftWeights(model), [fold]).model;
+  const teacher = { ...given.teacher, model: folded(given.teacher.model) };
+  const context = { ...given, teacher };
   const { training, validation = training, meter, preprocessing, signal } = context;
-  const base = runPasses(liftWeights(context.model), [fold]).model;
+  const base = folded(context.model);
   const { classes } = classifierHead(base);
   const { classNames } = training;
   if (classes !== classNames.length) {
@@ -36,7 +40,7 @@ export async function splitModel(
   for (const data of new Set([training, validation])) requireAllClasses(data);
   const groups = await classGroups(flags.groups, flags.grouping, { ...context, model: base, seed: flags.seed });
   const cut = await cutParts(context, base, groups, flags);
-  const parts = await trainParts(context, base, cut, flags);
+  const parts = await trainTogether(context, await trainParts(context, cut, flags), flags);
   const recorded = await record(context, parts, validation);
   stopIf(signal);
   const { chooseCombination } = await import('../split/index.ts');

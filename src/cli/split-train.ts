@@ -1,6 +1,5 @@
 /** Training the parts of `skein split`: one on each core, since several threads of one training wait for each other. */
 import { listNames } from '../base/index.ts';
-import type { Model } from '../graph/index.ts';
 import { definedOnly, type Output } from './command.ts';
 import { fineTuner, TEMPERATURE } from './fine-tuner.ts';
 import { Progress } from './progress.ts';
@@ -13,8 +12,7 @@ import { count } from './table.ts';
  * @throws SkeinError as `fineTune` does
  */
 export async function trainParts(
-  { training, validation, preprocessing, stages, output, signal }: SplitContext,
-  base: Model,
+  { training, validation, preprocessing, teacher, stages, output, signal }: SplitContext,
   parts: readonly SplitPart[],
   flags: SplitFlags,
 ): Promise<SplitPart[]> {
@@ -28,7 +26,6 @@ export async function trainParts(
   const threads = Math.max(1, Math.floor(all / atOnce));
   const failure = new AbortController();
   const progress = atOnce > 1 ? output.progress('parts trained', parts.length, { exitOnInterrupt: false }) : undefined;
-  const teacher = { model: base, preprocessing };
   const fineTune = fineTuner(
     { ...others, threads },
     {

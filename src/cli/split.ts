@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { fittingAugmentation } from './augmentation.ts';
 import {
+  definedOnly,
   MOST_THREADS,
   numberBetween,
   type Output,
@@ -11,13 +12,14 @@ import {
   wholeNumber,
   withAction,
 } from './command.ts';
-import { type TrainingFlags, withTrainingWords } from './compression.ts';
+import { type TrainingFlags, WEIGHT, withTrainingWords } from './compression-words.ts';
 import { inSteps, type Workplace } from './in-steps.ts';
 import { moveFolder, placeOf, refuseUsedFolder } from './output-folder.ts';
 import { type TargetFlags, withTargets } from './pruning-targets.ts';
 import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-groups.ts';
 import { describeSplit, splitJson } from './split-report.ts';
 import { splitModel } from './split-run.ts';
+import { openTeacher } from './teacher-source.ts';
 import { sourceOf } from './train-source.ts';
 
 export interface SplitFlags extends TrainingFlags, TargetFlags {
@@ -33,7 +35,9 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
   readonly rounds: number;
   readonly compensate: boolean;
   readonly images: number;
+  readonly jointEpochs: number;
   readonly distill?: number;
+  readonly teacher?: string;
   readonly atOnce?: number;
   readonly merge: 'auto' | 'always' | 'never';
   readonly name?: string;
@@ -104,11 +108,18 @@ export function splitCommand(): Command {
       'leave the weights of what stays as they are, instead of letting it speak for what went (where there are targets; least squares on what layers answer to --images, half of them of other classes)',
     )
     .option('--epochs <n>', 'of training each part; 0 for none', wholeNumber(0), 10)
+    .option(
+      '--joint-epochs <n>',
+      'of training all parts together after that, by the answer that they give as one',
+      wholeNumber(0),
+      0,
+    )
     .addOption(
       new Option('--distill [weight]', 'the model as teacher of its parts, with this share in the loss')
         .argParser(numberBetween(0, 1))
-        .preset('0.9'),
+        .preset(WEIGHT),
     )
+    .option('--teacher <model>', `another model as teacher of the parts (with --distill ${WEIGHT} unless told)`)
     .option(
       '--at-once <n>',
       'parts trained at a time, with the threads shared among them (default: as many as --threads)',
@@ -128,6 +139,7 @@ export function splitCommand(): Command {
   return withAction<SplitFlags>(command, async (output, [path = ''], flags) => {
     checkMaxDrop(flags);
     await refuseSameFile(path, [flags.output]);
+    if (flags.teacher !== undefined) await refuseSameFile(flags.teacher, [flags.output], '--teacher');
     await refuseUsedFolder(flags.output);
     const place = await placeOf(flags.output);
     await inSteps({ command: 'split', path, place, flags }, output, (at) => run(at, output, path, place, flags));
@@ -142,8 +154,14 @@ async function run(at: Workplace, output: Output, path: string, place: string, g
       `there are no held-out images: '${at.training.source}' itself is calibrated and measured on (--val names others)`,
     );
   }
-  const flags = { ...given, augment: fittingAugmentation(given.augment, preprocessing.shape) };
-  const { report, plan } = await splitModel({ ...at, path, model, preprocessing, output }, flags);
+  const { distill = given.teacher === undefined ? undefined : Number(WEIGHT), mean, std } = given;
+  const augment = fittingAugmentation(given.augment, preprocessing.shape);
+  const flags = { ...given, augment, ...definedOnly({ distill }) };
+  const teacher =
+    given.teacher === undefined
+      ? { model, preprocessing }
+      : await openTeacher(given.teacher, at.training, given, definedOnly({ mean, std }), output);
+  const { report, plan } = await splitModel({ ...at, path, model, preprocessing, teacher, output }, flags);
   await moveFolder(plan, place, 'plan.json');
   await at.stages.clear();
   output.result(splitJson(report), () => `${describeSplit(report)}\n\nwritten: ${join(given.output, 'plan.json')}`);

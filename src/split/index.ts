@@ -7,6 +7,7 @@ export * from './merge/choose-merged.ts';
 export * from './merge/merged-model.ts';
 export * from './parts/class-importance.ts';
 export * from './parts/drop-limit.ts';
+export * from './parts/joint-model.ts';
 export * from './parts/part-scores.ts';
 export * from './parts/part-training.ts';
 export * from './parts/prune-part.ts';

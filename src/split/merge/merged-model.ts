@@ -33,7 +33,11 @@ const FORMS: { readonly [Form in MergedForm]: (models: readonly Model[]) => Mode
  * 'invalid-argument' where a part's scores are not of its classes
  */
 export function mergedModel(form: MergedForm, parts: readonly PartToMerge[], other: OtherUse): Model {
-  const merged = FORMS[form](parts.map(({ model }) => model));
+  return joinedScores(FORMS[form](parts.map(({ model }) => model)), parts, other);
+}
+
+/** @param merged of the scores of all parts, one behind the other. @returns that with logits of all classes */
+export function joinedScores(merged: Model, parts: readonly PartToMerge[], other: OtherUse): Model {
   const widths = parts.map(({ model }, i) => widthOf(model, parts[i]?.classes.length ?? 0, i));
   const total = widths.reduce((sum, width) => sum + width, 0);
   const count = parts.reduce((sum, { classes }) => sum + classes.length, 0);

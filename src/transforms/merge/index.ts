@@ -1,3 +1,3 @@
 export { groupedModel } from './grouped-model.ts';
 export { linearScores } from './linear-scores.ts';
-export { sideBySide } from './side-by-side.ts';
+export { type Separable, separable, sideBySide } from './side-by-side.ts';

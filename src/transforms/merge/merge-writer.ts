@@ -89,7 +89,7 @@ export interface MergedValue {
   readonly layout: Layout | undefined;
 }
 
-/** Constants of the same content are one. */
+/** Constants of the same content are one, but for those that each part keeps for itself. */
 export class MergeWriter {
   readonly input: string;
   readonly output: string;
@@ -118,9 +118,15 @@ export class MergeWriter {
     const alike = this.#alike.get(kind) ?? [];
     const there = alike.find((name) => sameContent(this.#initializers.get(name) as Tensor, tensor));
     if (there !== undefined) return there;
+    const name = this.ownConstant(base, tensor);
+    this.#alike.set(kind, [...alike, name]);
+    return name;
+  }
+
+  /** The name of a new initializer, whatever else is like it. */
+  ownConstant(base: string, tensor: Tensor): string {
     const name = this.freshName(base);
     this.#initializers.set(name, tensor);
-    this.#alike.set(kind, [...alike, name]);
     return name;
   }
 
