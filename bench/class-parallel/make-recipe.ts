@@ -29,18 +29,21 @@ export function isHundred(name: string): boolean {
   return name.startsWith('hundred');
 }
 
-/** A recipe's words, with the epochs of all where these are told. */
+/** A recipe's words, with the epochs of all trainings where these are told. */
 export function wordsOf({ words = [] }: Recipe, { epochs }: RecipeOptions): string[] {
-  return words.map((word, i) => (words[i - 1] === '--epochs' ? String(epochs ?? word) : word));
+  return words.map((word, i) => (EPOCHS.has(words[i - 1] ?? '') && word !== '0' ? String(epochs ?? word) : word));
 }
+
+const EPOCHS: ReadonlySet<string> = new Set(['--epochs', '--joint-epochs']);
 
 /** @param done names that need not be looked at again; this one is among them then */
 export async function makeRecipe(name: string, options: RecipeOptions, log: Log, done: Set<string>): Promise<void> {
   if (GIVEN.has(name) || done.has(name)) return;
   const recipe = recipeOf(name);
-  for (const before of recipe.of) await makeRecipe(before, options, log, done);
+  const needed = [...recipe.of, ...(recipe.teacher === undefined ? [] : [recipe.teacher])];
+  for (const before of needed) await makeRecipe(before, options, log, done);
   done.add(name);
-  const models = recipe.of.map((before) => fileOf(before, options));
+  const models = needed.map((before) => fileOf(before, options));
   const made: OnceMade = {
     output: fileOf(name, options),
     words: [recipe.command, ...callOf(name, recipe, options)],
@@ -56,7 +59,8 @@ export async function makeRecipe(name: string, options: RecipeOptions, log: Log,
 function callOf(name: string, recipe: Recipe, options: RecipeOptions): string[] {
   const models = recipe.of.map((before) => fileOf(before, options));
   const subject = [...(recipe.architecture === undefined ? [] : [recipe.architecture]), ...models];
-  const own = wordsOf(recipe, options);
+  const { teacher } = recipe;
+  const own = [...wordsOf(recipe, options), ...(teacher === undefined ? [] : ['--teacher', fileOf(teacher, options)])];
   const val = join(options.data, 'val.tar');
   if (recipe.command === 'pair') return [...subject, '--data', val, ...own];
   const data = isHundred(name) ? ['--data', HUNDRED] : ['--data', join(options.data, 'train.tar'), '--val', val];

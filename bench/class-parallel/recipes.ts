@@ -11,6 +11,8 @@ export interface Recipe {
   readonly command: Command;
   /** What it is made of: files that are given, or names of {@link RECIPES}. */
   readonly of: readonly string[];
+  /** What it learns from besides, where that is not what it is made of: a name as well. */
+  readonly teacher?: string;
   /** In place of a file that it is made of. */
   readonly architecture?: string;
   /** After model and data. */
@@ -27,36 +29,36 @@ export const GIVEN: ReadonlySet<string> = new Set(['resnet20', 'resnet56', 'vgg1
 /** 100 drawn images of each class. */
 export const HUNDRED = 'shapes:classes=100';
 
-const AGAIN = { vgg19: 1, resnet56: 2 } as const;
-const VGG_TARGETS = ['--target-params', '20x', '--target-latency', '6x'];
+/** Epochs of the network that is trained on again: as many as the row that was trained for longest, rounded up. */
+const AGAIN = { vgg19: 3, resnet56: 2 } as const;
 const SHAPES_WORDS = ['--batch', '64', '--augment', 'none'];
 
 const epochs = (count: number, rate: string): string[] => ['--epochs', String(count), '--rate', rate];
+/** Without training apart before. */
+const together = (count: number, rate: string): string[] => [
+  ...['--epochs', '0', '--joint-epochs', String(count), '--rate', rate],
+];
 
 interface NetworkWords {
-  /** Of the parts for one class each. */
-  readonly targets: readonly string[];
-  /** How these are trained. */
-  readonly training: readonly string[];
+  /** The parts that go on into int8 and a cascade. */
+  readonly parts: string;
   /** What the same network is pruned to for all classes alike. */
   readonly latency: string;
 }
 
 /** What both networks of CIFAR-10 go through. */
-function ofNetwork(model: 'vgg19' | 'resnet56', { targets, training, latency }: NetworkWords): Record<string, Recipe> {
+function ofNetwork(model: 'vgg19' | 'resnet56', { parts, latency }: NetworkWords): Record<string, Recipe> {
   const trained = `${model}-trained`;
-  const parts = `${model}-parts`;
   return {
     // As the benchmark of compressions makes it.
     [trained]: { command: 'train', of: [model], words: epochs(EPOCHS[model] as number, '0.01') },
     [`${model}-again`]: { command: 'train', of: [trained], words: epochs(AGAIN[model], '0.01') },
-    [parts]: { command: 'split', of: [trained], words: ['--groups', 'per-class', ...targets, ...training] },
-    [`${parts}-int8`]: { command: 'int8-parts', of: [parts] },
     [`${model}-pruned`]: {
       command: 'prune',
       of: [trained],
       words: ['--target-latency', latency, '--distill', ...epochs(2, RATES[model] as string)],
     },
+    [`${parts}-int8`]: { command: 'int8-parts', of: [parts] },
     [`${model}-cascade`]: { command: 'pair', of: ['resnet20', trained] },
     [`${model}-cascade-parts`]: { command: 'pair', of: ['resnet20', parts] },
   };
@@ -65,33 +67,36 @@ function ofNetwork(model: 'vgg19' | 'resnet56', { targets, training, latency }: 
 /** Numbers of groups that the picture compares; as many as classes is per class. */
 export const GROUPS = [1, 2, 5, 10] as const;
 
+/** Of the groups that have a class each; the others have what `split` does unless told, as many times fewer MACs as there are. */
+const SINGLE = ['--target-params', '11x', '--target-latency', '2x'];
+
 export const RECIPES: Readonly<Record<string, Recipe>> = {
-  // Its parts cost so much less than itself that asking it about each image would be most of the work: both ways are shown,
-  // each with about as many multiply-accumulates as an epoch of the network.
-  ...ofNetwork('vgg19', { targets: VGG_TARGETS, training: epochs(5, '0.01'), latency: '6x' }),
-  'vgg19-parts-taught': {
+  ...ofNetwork('vgg19', { parts: 'vgg19-parts-together', latency: '6x' }),
+  // As sensAI does it: each by itself. In all about as many multiply-accumulates as an epoch of the network.
+  'vgg19-parts': {
     command: 'split',
     of: ['vgg19-trained'],
-    words: ['--groups', 'per-class', ...VGG_TARGETS, '--distill', ...epochs(1, '0.01')],
+    words: ['--groups', 'per-class', '--target-params', '20x', '--target-latency', '6x', ...epochs(5, '0.01')],
   },
-  ...ofNetwork('resnet56', {
-    targets: ['--target-params', '8x', '--target-latency', '2x'],
-    training: ['--distill', ...epochs(2, '0.01')],
-    latency: '2x',
-  }),
-  // As many times fewer MACs as there are groups, 8 at most: what `split` does unless told.
+  // Cut for all classes alike first, what all parts need is trained once and not ten times.
+  'vgg19-parts-together': {
+    command: 'split',
+    of: ['vgg19-pruned'],
+    words: ['--groups', 'per-class', '--target-params', '1M', '--target-macs', '36M', ...together(2, '0.01')],
+  },
+  ...ofNetwork('resnet56', { parts: 'resnet56-groups-10', latency: '2x' }),
   ...Object.fromEntries(
     GROUPS.map((count): [string, Recipe] => [
       `resnet56-groups-${count}`,
       {
         command: 'split',
         of: ['resnet56-trained'],
-        words: ['--groups', String(count), '--distill', ...epochs(1, '0.01')],
+        words: ['--groups', String(count), ...(count === 10 ? SINGLE : []), ...together(1, '0.01')],
       },
     ]),
   ),
   hundred: { command: 'train', of: [], architecture: 'resnet20', words: [...epochs(12, '0.1'), ...SHAPES_WORDS] },
-  'hundred-again': { command: 'train', of: ['hundred'], words: [...epochs(7, '0.01'), ...SHAPES_WORDS] },
+  'hundred-again': { command: 'train', of: ['hundred'], words: [...epochs(12, '0.01'), ...SHAPES_WORDS] },
   ...Object.fromEntries(
     [0, 1, 2].map((seed): [string, Recipe] => [
       `hundred-groups-${seed}`,
@@ -99,8 +104,8 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
         command: 'split',
         of: ['hundred'],
         words: [
-          ...['--groups', '10', '--target-macs', '4x', '--distill', ...epochs(10, '0.02'), ...SHAPES_WORDS],
-          ...['--seed', String(seed)],
+          ...['--groups', '10', '--target-macs', '4x', '--distill', ...epochs(4, '0.02'), '--joint-epochs', '3'],
+          ...[...SHAPES_WORDS, '--seed', String(seed)],
         ],
       },
     ]),
@@ -127,39 +132,37 @@ export interface RowRecipe {
   readonly groups?: number;
 }
 
-function rowsOf(family: 'vgg19' | 'resnet56', bars: Bars, more: readonly RowRecipe[]): RowRecipe[] {
-  const row = (title: string, name: string, told: Partial<RowRecipe> = {}): RowRecipe => {
-    return { family, title, made: [`${family}-${name}`], against: `${family}-again`, ...told };
+function rowsOf(family: 'vgg19' | 'resnet56', parts: string, more: readonly RowRecipe[]): RowRecipe[] {
+  const row = (title: string, made: string): RowRecipe => {
+    return { family, title, made: [made], against: `${family}-again` };
   };
   return [
     { family, title: 'as it is', made: [family] },
     { family, title: 'trained on', made: [`${family}-trained`] },
     { family, title: 'trained on again', made: [`${family}-again`] },
-    row('parts, one for each class', 'parts', { bars }),
     ...more,
-    row('parts, int8', 'parts-int8'),
-    row('pruned to the same critical path', 'pruned'),
+    row('these parts, int8', `${parts}-int8`),
+    row('pruned for all classes', `${family}-pruned`),
     { family, title: 'resnet20 as it is', made: ['resnet20'] },
-    row('cascade: resnet20, the network', 'cascade'),
-    row('cascade: resnet20, the parts', 'cascade-parts'),
+    row('cascade: resnet20, the network', `${family}-cascade`),
+    row('cascade: resnet20, the parts', `${family}-cascade-parts`),
   ];
 }
 
-const VGG_BARS: Bars = { params: 20, speed: 6, lost: 0 };
+const VGG_ROW = { family: 'vgg19', against: 'vgg19-again', bars: { params: 20, speed: 6, lost: 0 } } as const;
 
 export const ROWS: readonly RowRecipe[] = [
-  ...rowsOf('vgg19', VGG_BARS, [
-    {
-      ...{ family: 'vgg19', title: 'parts, taught by the network', made: ['vgg19-parts-taught'] },
-      ...{ against: 'vgg19-again', bars: VGG_BARS },
-    },
+  ...rowsOf('vgg19', 'vgg19-parts-together', [
+    { ...VGG_ROW, title: 'parts, each trained by itself', made: ['vgg19-parts'] },
+    { ...VGG_ROW, title: 'parts of the pruned one, trained together', made: ['vgg19-parts-together'] },
   ]),
   ...rowsOf(
     'resnet56',
-    { params: 8, speed: 2, lost: 0 },
+    'resnet56-groups-10',
     GROUPS.map((groups) => ({
-      ...{ family: 'resnet56', title: `groups: ${groups}`, made: [`resnet56-groups-${groups}`], groups },
-      against: 'resnet56-again',
+      ...{ family: 'resnet56', title: groups === 1 ? 'one group' : `${groups} groups, trained together`, groups },
+      ...{ made: [`resnet56-groups-${groups}`], against: 'resnet56-again' },
+      ...(groups === 10 && { bars: { params: 11, speed: 2, lost: 0 } }),
     })),
   ),
   { family: 'hundred', title: 'resnet20, trained from scratch', made: ['hundred'] },

@@ -32,16 +32,19 @@ export class TrainingWork {
     let work = 0;
     for (const before of recipe.of) work += await this.of(before, base);
     const words = wordsOf(recipe, this.#options);
-    const at = words.indexOf('--epochs');
-    if (at === -1) return work;
-    const epochs = Number(words[at + 1]);
-    const teacher = words.includes('--distill') ? await this.#macsOf(fileOf(recipe.of[0] as string, this.#options)) : 0;
+    const numberAfter = (word: string): number => (words.includes(word) ? Number(words[words.indexOf(word) + 1]) : 0);
+    const [epochs, jointEpochs] = [numberAfter('--epochs'), numberAfter('--joint-epochs')];
+    if (epochs + jointEpochs === 0) return work;
+    const taughtBy = recipe.teacher ?? (words.includes('--distill') ? recipe.of[0] : undefined);
+    const teacher = taughtBy === undefined ? 0 : await this.#macsOf(fileOf(taughtBy, this.#options));
     const data = await this.#training(name);
     const { plan } = await openServable(fileOf(name, this.#options));
+    let together = 0;
     for (const [macs, images] of await this.#trained(plan, data)) {
       work += epochs * images * (TRAINING_PASSES * macs + teacher);
+      together += macs;
     }
-    return work;
+    return work + jointEpochs * data.size * (TRAINING_PASSES * together + teacher);
   }
 
   /** MACs of an epoch of a network. */

@@ -31,6 +31,12 @@ describe('ClassView', () => {
     expect([view.size, view.label(3), view.name(3)]).toEqual([20, expected[3], data.name(3)]);
   });
 
+  it('has another name for the others where a class of its own is called other', async () => {
+    const named = { ...data, classNames: ['other', 'cat', 'dog'], labels: Int32Array.of(0, 1, 2) };
+    expect(new ClassView(named, [0]).classNames).toEqual(['all others', 'other']);
+    expect(new ClassView(named, [1, 2]).classNames).toEqual(['other', 'cat', 'dog']);
+  });
+
   it('comes in its order, unless a call has one', async () => {
     const view = new ClassView(data, [0], [5, 3, 5]);
     expect((await seen(view)).indices).toEqual([5, 3, 5]);

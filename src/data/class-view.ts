@@ -7,8 +7,9 @@ import { SkeinError } from '../base/index.ts';
 import type { Batch, BatchOptions, Dataset } from './dataset.ts';
 import type { ImageShape, Preprocessing } from './preprocessing.ts';
 
-/** What every class that is not its own is called. */
-export const OTHER = 'other';
+/** What every class that is not its own is called, and where one of its own is called that. */
+const OTHER = 'other';
+const ALL_OTHERS = 'all others';
 
 export class ClassView implements Dataset {
   readonly classNames: readonly string[];
@@ -32,7 +33,8 @@ export class ClassView implements Dataset {
     }
     this.#data = data;
     this.#order = order && Uint32Array.from(order);
-    this.classNames = [OTHER, ...(names as string[])];
+    const others = names.includes(OTHER) ? ALL_OTHERS : OTHER;
+    this.classNames = [others, ...(names as string[])];
     this.labels = data.labels.map((label) => place.get(label) ?? 0);
   }
 
