@@ -136,6 +136,16 @@ describe('skein split', () => {
     expect(JSON.parse(evaluated.stdout).top1).toBeCloseTo(await top1Of('jointly'), 12);
   });
 
+  it('never says other of a single group that was trained as one model', async () => {
+    const words = ['--groups', '1', '--epochs', '0', '--joint-epochs', '8', '--rate', '0.1', '--json'];
+    const { code, stdout, stderr } = await split('whole-together', ...words);
+    expect(code, stderr).toBe(0);
+    const { parts, tried } = JSON.parse(stdout);
+    const plain = tried.find(({ calibrated }: { calibrated: boolean }) => !calibrated);
+    // Classes are equally frequent in the images.
+    expect(parts[0].top1).toBeCloseTo(plain.quality.top1, 12);
+  });
+
   it('splits per class into networks of one logit, with the model as teacher', async () => {
     const { code, stdout, stderr } = await split(
       'single',

@@ -6,6 +6,9 @@ import { type SplitContext, type SplitPart, stopIf } from './split-context.ts';
 import { record } from './split-measure.ts';
 import { count } from './table.ts';
 
+/** What classes are above 'other' by where one part has all of them: no image is that. */
+const NEVER_OTHER = 30;
+
 /**
  * The parts with weights trained for `--joint-epochs`, from where their own training left them; as they are for none.
  * @throws SkeinError as `fineTune` and `jointModel` do
@@ -44,6 +47,6 @@ export async function trainTogether(
   );
   const trained = joint.partsOf(await fineTune('together', joint.model, { frozen: joint.frozen }));
   const together = parts.map((part, i) => ({ ...part, model: trained[i] as Model }));
-  const offset = commonOffset(await scoresOf(together));
+  const offset = together.length === 1 ? NEVER_OTHER : commonOffset(await scoresOf(together));
   return together.map((part) => ({ ...part, model: withOffset(part.model, part.classes.length, offset) }));
 }
