@@ -263,6 +263,7 @@ describe('skein split', () => {
     ],
     [['seven.onnx', '--groups', '2'], 1, /The classes of 'images' must be those of the model.*received circle/],
     [['odd.onnx', '--groups', '2'], 1, /Cannot take the classes of 'logits' apart: .*they come from node '\/Mul'/],
+    [['--groups', '2', '--teacher', 'odd.onnx'], 1, /Cannot ask 'odd\.onnx' about the classes of a part: .*'\/Mul'/],
     [['resnet8', '--groups', '2'], 2, /<model> must be an .onnx or .skz file, received 'resnet8'/],
   ])('refuses %j', async (words, expected, message) => {
     const [model, rest] = words[0]?.startsWith('--') ? ['net.onnx', words] : [words[0] as string, words.slice(1)];

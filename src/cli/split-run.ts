@@ -30,6 +30,7 @@ export async function splitModel(
   const { training, validation = training, meter, preprocessing, signal } = context;
   const base = folded(context.model);
   const { classes } = classifierHead(base);
+  if (flags.teacher !== undefined && flags.epochs > 0) requireHead(flags.teacher, () => classifierHead(teacher.model));
   const { classNames } = training;
   if (classes !== classNames.length) {
     throw new SkeinError(
@@ -65,6 +66,16 @@ export async function splitModel(
     ...definedOnly({ merged }),
   };
   return { report, plan };
+}
+
+/** Parts ask a teacher about their own classes: whether it can be is known before they are cut. @throws SkeinError that names it */
+function requireHead(path: string, find: () => unknown): void {
+  try {
+    find();
+  } catch (error) {
+    if (!(error instanceof SkeinError)) throw error;
+    throw new SkeinError(error.code, `Cannot ask '${path}' about the classes of a part: ${error.message}`);
+  }
 }
 
 /** @throws SkeinError 'invalid-argument' that names them */
