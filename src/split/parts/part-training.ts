@@ -14,7 +14,7 @@ export interface PartTrainingOptions {
   /** What the best epoch is chosen by, with 'other' and each class weighing the same. */
   readonly validation?: Dataset;
   readonly seed: number;
-  /** The network that the part was made of, asked for its word on the classes; it must have gone through the pass `fold`. */
+  /** The network that the part was made of, or another of all classes, asked for its word on the part's; it must have gone through the pass `fold`. */
   readonly teacher?: Teacher & { readonly temperature: number; readonly weight: number };
 }
 
