@@ -68,12 +68,18 @@ function callOf(name: string, recipe: Recipe, options: RecipeOptions): string[] 
   return [...subject, ...data, ...limit, ...own];
 }
 
+/** Of `pair`, where it writes none. */
+const NONE_PAYS = /no plan was written$/;
+
 /** `pair` says where a cascade does not pay, and writes none: then there is one at the threshold that a user might try. */
 async function makePair(made: OnceMade, [small, big]: readonly [string, string], log: Log): Promise<void> {
   try {
     await makeBySkein(made, log);
   } catch (error) {
-    log(`  ${messageOf(error)}`);
+    const said = messageOf(error);
+    // What failed otherwise says nothing of cascades.
+    if (!NONE_PAYS.test(said)) throw error;
+    log(`  ${said}`);
     await rm(made.output, { recursive: true, force: true });
     await cascadeByHand(small, big, made.output);
   }
