@@ -21,7 +21,7 @@ export interface Figures extends AtWork {
   readonly params: number;
   /** Of all models together. */
   readonly totalParams: number;
-  /** Of an image that every model sees: the total work. */
+  /** Of the mean image, of all models that it comes to: the total work. */
   readonly macs: number;
   /** Milliseconds of one image where each model has a core, models one after another in the way of the mean image. */
   readonly criticalPathMs: number;
