@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { groupsPicture } from './class-parallel/groups-picture.ts';
 import { makeRecipe } from './class-parallel/make-recipe.ts';
-import { measureRows } from './class-parallel/measure-rows.ts';
+import { type Figures, measureRows } from './class-parallel/measure-rows.ts';
 import { CLASS_PARALLEL_USAGE, readClassParallelOptions } from './class-parallel/options.ts';
 import { FAMILIES, ROWS } from './class-parallel/recipes.ts';
 import { type ClassParallelRow, classParallelMarkdown, classParallelText } from './class-parallel/table.ts';
@@ -39,7 +39,9 @@ async function compare(options: RecipeOptions, log: Log): Promise<void> {
     const [base] = figures;
     for (const each of figures) {
       const against = figures.find(({ recipe }) => recipe.made[0] === each.recipe.against) ?? base;
-      if (base !== undefined && against !== undefined) rows.push({ ...each, base, against });
+      if (base === undefined || against === undefined) continue;
+      rows.push({ ...each, base, against });
+      if (against !== base && each.epochs > against.epochs) log(trainedLonger(each, against));
     }
   }
   const images = `${options.split === 'test' ? 'test' : 'validation'} images`;
@@ -53,6 +55,11 @@ async function compare(options: RecipeOptions, log: Log): Promise<void> {
   if (options.markdown !== undefined) {
     await writeFile(options.markdown, `${header.join('  \n')}\n\n${classParallelMarkdown(rows)}\n`);
   }
+}
+
+/** What must not be so: the words in recipes.ts are to be changed then. */
+function trainedLonger({ recipe, epochs }: Figures, against: Figures): string {
+  return `warning: '${recipe.title}' of ${recipe.family} was trained for ${epochs.toFixed(2)} epochs, '${against.recipe.title}', which it is held against, for ${against.epochs.toFixed(2)} only`;
 }
 
 function combinationOf(rows: readonly ClassParallelRow[]): string {
