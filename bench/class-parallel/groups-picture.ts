@@ -1,4 +1,7 @@
-/** What the number of groups does, as SVG: accuracy, parameters, critical path and total work, each beside the network. */
+/**
+ * What the number of groups does, as SVG: accuracy, parameters, critical path and total work, each beside the network. What a
+ * part is cut to follows the number of groups, see recipes.ts.
+ */
 import { mean } from '../../src/base/index.ts';
 import { drawChart, svgFile } from '../../src/cli/svg-chart.ts';
 import type { ClassParallelRow } from './table.ts';
@@ -20,7 +23,7 @@ export function groupsPicture(rows: readonly ClassParallelRow[], images: string)
       {
         title: `${first.recipe.family}: ${title}`,
         x: {
-          title: 'groups of classes (logarithmic)',
+          title: 'groups of classes (logarithmic), each cut to as many times fewer MACs, 8 at most',
           ticks: counts.map(Math.log10),
           format: (x) => String(Math.round(10 ** x)),
         },

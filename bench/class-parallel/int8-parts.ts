@@ -2,7 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Meter, quantizeToDrop } from '../../src/compress/index.ts';
-import { ClassView, openData, withDescription } from '../../src/data/index.ts';
+import { ClassView, evenOrder, openData, withDescription } from '../../src/data/index.ts';
 import type { Model } from '../../src/graph/index.ts';
 import { readModel, writeModel } from '../../src/onnx/index.ts';
 import { type ParallelNode, type ParallelPart, readPlan, savePlan } from '../../src/plan/index.ts';
@@ -34,7 +34,7 @@ export async function int8Parts(from: string, to: string, { data, limit }: Recip
         {
           ...{ meter, preprocessing: input },
           training: new ClassView(training, classes),
-          heldOut: new ClassView(heldOut, classes),
+          heldOut: new ClassView(heldOut, classes, evenOrder(new ClassView(heldOut, classes).labels)),
         },
         { method: 'mse', maxDrop: MAX_DROP },
       );

@@ -10,7 +10,7 @@ import { int8Parts } from './int8-parts.ts';
 import { GIVEN, HUNDRED, RECIPES, type Recipe } from './recipes.ts';
 
 /** Commands that write one model; the others write the folder of a plan. */
-const MODEL_COMMANDS: ReadonlySet<string> = new Set(['train', 'prune']);
+const MODEL_COMMANDS: ReadonlySet<string> = new Set(['train', 'prune', 'distill']);
 
 /** The model, or the folder of the plan. */
 export function fileOf(name: string, { models, folder }: RecipeOptions): string {

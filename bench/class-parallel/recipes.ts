@@ -5,7 +5,7 @@
  */
 import { EPOCHS, RATES } from '../compression/recipes.ts';
 
-export type Command = 'train' | 'prune' | 'split' | 'pair' | 'int8-parts';
+export type Command = 'train' | 'prune' | 'distill' | 'split' | 'pair' | 'int8-parts';
 
 export interface Recipe {
   readonly command: Command;
@@ -30,7 +30,7 @@ export const GIVEN: ReadonlySet<string> = new Set(['resnet20', 'resnet56', 'vgg1
 export const HUNDRED = 'shapes:classes=100';
 
 /** Epochs of the network that is trained on again: as many as the row that was trained for longest, rounded up. */
-const AGAIN = { vgg19: 3, resnet56: 2 } as const;
+const AGAIN = { vgg19: 4, resnet56: 2 } as const;
 const SHAPES_WORDS = ['--batch', '64', '--augment', 'none'];
 
 const epochs = (count: number, rate: string): string[] => ['--epochs', String(count), '--rate', rate];
@@ -67,8 +67,15 @@ function ofNetwork(model: 'vgg19' | 'resnet56', { parts, latency }: NetworkWords
 /** Numbers of groups that the picture compares; as many as classes is per class. */
 export const GROUPS = [1, 2, 5, 10] as const;
 
-/** Of the groups that have a class each; the others have what `split` does unless told, as many times fewer MACs as there are. */
-const SINGLE = ['--target-params', '11x', '--target-latency', '2x'];
+/** As many times fewer MACs as there are groups, 8 at most, as `split` does unless told; of a class each, the bar's parameters, too. */
+function cutTo(groups: number): string[] {
+  if (groups === 1) return [];
+  return ['--target-macs', `${Math.min(groups, 8)}x`, ...(groups === 10 ? ['--target-params', '11x'] : [])];
+}
+
+const SEEDS = [0, 1, 2] as const;
+const seedsOf = (name: string): [string, ...string[]] =>
+  SEEDS.map((seed) => `${name}-${seed}`) as [string, ...string[]];
 
 export const RECIPES: Readonly<Record<string, Recipe>> = {
   ...ofNetwork('vgg19', { parts: 'vgg19-parts-together', latency: '6x' }),
@@ -78,11 +85,20 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     of: ['vgg19-trained'],
     words: ['--groups', 'per-class', '--target-params', '20x', '--target-latency', '6x', ...epochs(5, '0.01')],
   },
-  // Cut for all classes alike first, what all parts need is trained once and not ten times.
+  // Cut for all classes alike first, what all parts need is trained once and not ten times. Parameters are what is furthest from
+  // its bar, so that they are what channels are weighed by.
   'vgg19-parts-together': {
     command: 'split',
     of: ['vgg19-pruned'],
-    words: ['--groups', 'per-class', '--target-params', '1M', '--target-macs', '36M', ...together(2, '0.01')],
+    teacher: 'vgg19-trained',
+    words: ['--groups', 'per-class', '--target-params', '1M', '--weigh-costs', '1', ...together(1, '0.01')],
+  },
+  // Trained for as long as its parts.
+  'vgg19-pruned-again': {
+    command: 'distill',
+    of: ['vgg19-pruned'],
+    teacher: 'vgg19-trained',
+    words: epochs(4, '0.01'),
   },
   ...ofNetwork('resnet56', { parts: 'resnet56-groups-10', latency: '2x' }),
   ...Object.fromEntries(
@@ -91,24 +107,21 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
       {
         command: 'split',
         of: ['resnet56-trained'],
-        words: ['--groups', String(count), ...(count === 10 ? SINGLE : []), ...together(1, '0.01')],
+        words: ['--groups', String(count), ...cutTo(count), '--distill', ...together(1, '0.01')],
       },
     ]),
   ),
   hundred: { command: 'train', of: [], architecture: 'resnet20', words: [...epochs(12, '0.1'), ...SHAPES_WORDS] },
-  'hundred-again': { command: 'train', of: ['hundred'], words: [...epochs(12, '0.01'), ...SHAPES_WORDS] },
+  // Other seeds are other drawn images, too: both sides have the same.
   ...Object.fromEntries(
-    [0, 1, 2].map((seed): [string, Recipe] => [
-      `hundred-groups-${seed}`,
-      {
-        command: 'split',
-        of: ['hundred'],
-        words: [
-          ...['--groups', '10', '--target-macs', '4x', '--distill', ...epochs(4, '0.02'), '--joint-epochs', '3'],
-          ...[...SHAPES_WORDS, '--seed', String(seed)],
-        ],
-      },
-    ]),
+    SEEDS.flatMap((seed): [string, Recipe][] => {
+      const words = [...SHAPES_WORDS, '--seed', String(seed)];
+      const parts = ['--groups', '10', '--target-macs', '4x', '--distill', ...epochs(4, '0.02'), '--joint-epochs', '3'];
+      return [
+        [`hundred-again-${seed}`, { command: 'train', of: ['hundred'], words: [...epochs(13, '0.01'), ...words] }],
+        [`hundred-groups-${seed}`, { command: 'split', of: ['hundred'], words: [...parts, ...words] }],
+      ];
+    }),
   ),
 };
 
@@ -125,14 +138,20 @@ export interface RowRecipe {
   readonly title: string;
   /** A given file or a name of {@link RECIPES}; several are seeds of the same, of which the first is shown and all are judged. */
   readonly made: readonly [string, ...string[]];
-  /** What its accuracy is held against; the network as it is unless told. */
+  /** What its accuracy is held against, the first that it is made of; the network as it is unless told. */
   readonly against?: string;
   readonly bars?: Bars;
   /** Of the picture. */
   readonly groups?: number;
 }
 
-function rowsOf(family: 'vgg19' | 'resnet56', parts: string, more: readonly RowRecipe[]): RowRecipe[] {
+interface NetworkRows {
+  /** The parts that go on into int8 and a cascade. */
+  readonly parts: string;
+  readonly pruned: string;
+}
+
+function rowsOf(family: 'vgg19' | 'resnet56', { parts, pruned }: NetworkRows, more: readonly RowRecipe[]): RowRecipe[] {
   const row = (title: string, made: string): RowRecipe => {
     return { family, title, made: [made], against: `${family}-again` };
   };
@@ -142,7 +161,7 @@ function rowsOf(family: 'vgg19' | 'resnet56', parts: string, more: readonly RowR
     { family, title: 'trained on again', made: [`${family}-again`] },
     ...more,
     row('these parts, int8', `${parts}-int8`),
-    row('pruned for all classes', `${family}-pruned`),
+    row('pruned for all classes', pruned),
     { family, title: 'resnet20 as it is', made: ['resnet20'] },
     row('cascade: resnet20, the network', `${family}-cascade`),
     row('cascade: resnet20, the parts', `${family}-cascade-parts`),
@@ -152,13 +171,13 @@ function rowsOf(family: 'vgg19' | 'resnet56', parts: string, more: readonly RowR
 const VGG_ROW = { family: 'vgg19', against: 'vgg19-again', bars: { params: 20, speed: 6, lost: 0 } } as const;
 
 export const ROWS: readonly RowRecipe[] = [
-  ...rowsOf('vgg19', 'vgg19-parts-together', [
+  ...rowsOf('vgg19', { parts: 'vgg19-parts-together', pruned: 'vgg19-pruned-again' }, [
     { ...VGG_ROW, title: 'parts, each trained by itself', made: ['vgg19-parts'] },
     { ...VGG_ROW, title: 'parts of the pruned one, trained together', made: ['vgg19-parts-together'] },
   ]),
   ...rowsOf(
     'resnet56',
-    'resnet56-groups-10',
+    { parts: 'resnet56-groups-10', pruned: 'resnet56-pruned' },
     GROUPS.map((groups) => ({
       ...{ family: 'resnet56', title: groups === 1 ? 'one group' : `${groups} groups, trained together`, groups },
       ...{ made: [`resnet56-groups-${groups}`], against: 'resnet56-again' },
@@ -166,9 +185,9 @@ export const ROWS: readonly RowRecipe[] = [
     })),
   ),
   { family: 'hundred', title: 'resnet20, trained from scratch', made: ['hundred'] },
-  { family: 'hundred', title: 'trained on again', made: ['hundred-again'] },
+  { family: 'hundred', title: 'trained on again, three seeds', made: seedsOf('hundred-again') },
   {
-    ...{ family: 'hundred', title: '10 groups of 10, three seeds', against: 'hundred-again' },
-    made: ['hundred-groups-0', 'hundred-groups-1', 'hundred-groups-2'],
+    ...{ family: 'hundred', title: '10 groups of 10, three seeds', made: seedsOf('hundred-groups') },
+    against: 'hundred-again-0',
   },
 ];

@@ -4,6 +4,8 @@
  * backward to activations and to weights), and once those of a teacher that is asked about it. Steps of the optimizer,
  * calibration and choosing channels are not counted.
  */
+import { readAugmentation, USUAL } from '../../src/cli/augmentation.ts';
+import { variantsToAsk } from '../../src/compress/index.ts';
 import { type Dataset, openData } from '../../src/data/index.ts';
 import { modelsOf, openServable, type Plan } from '../../src/plan/index.ts';
 import { partTraining } from '../../src/split/index.ts';
@@ -40,11 +42,17 @@ export class TrainingWork {
     const data = await this.#training(name);
     const { plan } = await openServable(fileOf(name, this.#options));
     let together = 0;
+    const augment = words.includes('--augment') ? readAugmentation(words[words.indexOf('--augment') + 1] ?? '') : USUAL;
+    /** Of a training for so many epochs of so many images: the teacher may have been asked about all of them beforehand. */
+    const asked = (count: number, images: number): number =>
+      count === 0
+        ? 0
+        : data.size * (variantsToAsk(data, { augmentation: augment, epochs: count }) ?? 0) || count * images;
     for (const [macs, images] of await this.#trained(plan, data)) {
-      work += epochs * images * (TRAINING_PASSES * macs + teacher);
+      work += epochs * images * TRAINING_PASSES * macs + asked(epochs, images) * teacher;
       together += macs;
     }
-    return work + jointEpochs * data.size * (TRAINING_PASSES * together + teacher);
+    return work + jointEpochs * data.size * TRAINING_PASSES * together + asked(jointEpochs, data.size) * teacher;
   }
 
   /** MACs of an epoch of a network. */

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join, sep } from 'node:path';
 import { sha256Of } from '../../src/plan/index.ts';
 import { inRepository, runProgram } from '../processes/run-program.ts';
 
@@ -30,15 +30,21 @@ export async function makeOnce(
   make: (resume: boolean) => Promise<void>,
 ): Promise<void> {
   const unfinished = unfinishedOf(output);
-  const text = `${JSON.stringify({ words, models: await Promise.all(models.map(sha256Of)) })}\n`;
+  // What is made in the same folder goes by its name, so that folders can be moved, and be taken from.
+  const folder = `${dirname(output)}${sep}`;
+  const known = words.map((word) => (word.startsWith(folder) ? word.slice(folder.length) : word));
+  const text = `${JSON.stringify({ words: known, models: await Promise.all(models.map(sha256Of)) })}\n`;
   const recipe = `${output}.recipe.json`;
   // What other words, or other models, made is not what the table says it is.
   if ((await textOf(recipe)) !== text) {
+    if (isThere(output, unfinished)) log(`${output}: made anew, since its recipe is another one`);
     for (const path of [output, ...unfinished]) await rm(path, { recursive: true, force: true });
     await writeFile(recipe, text);
   }
   if (from !== undefined && !isThere(output, unfinished))
     await takeFrom(join(from, basename(output)), output, text, log);
+  // Where the plan is there, its steps were only not taken away any more.
+  if (existsSync(join(output, 'plan.json'))) await rm(`${output}.steps`, { recursive: true, force: true });
   const half = unfinished.some((path) => existsSync(path));
   if (existsSync(output) && !half) return;
   log(`${output} …`);

@@ -1,6 +1,6 @@
 /** Words that the benchmarks have in common which make models by recipes and measure them. */
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { givenOrShared, positive } from '../report/words.ts';
 
@@ -59,11 +59,11 @@ export function readRecipeOptions(
   const number = (name: string) => (values[name] === undefined ? undefined : positive(name, values[name], 1));
   return {
     only: values.only?.split(','),
-    data: givenOrShared('data', values.data, 'data', 'cifar10-jpeg'),
-    models: givenOrShared('models', values.models, 'models'),
+    data: resolve(givenOrShared('data', values.data, 'data', 'cifar10-jpeg')),
+    models: resolve(givenOrShared('models', values.models, 'models')),
     limit: number('limit'),
     epochs: number('epochs'),
-    folder: values.folder ?? join(tmpdir(), folder),
+    folder: resolve(values.folder ?? join(tmpdir(), folder)),
     from: values.from,
     rounds: positive('rounds', values.rounds, 9),
     split,

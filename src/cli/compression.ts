@@ -25,7 +25,7 @@ import { fineTuner } from './fine-tuner.ts';
 import { withHistory } from './history.ts';
 import { inSteps, type Workplace } from './in-steps.ts';
 import { wasStopped } from './interruption.ts';
-import { openTeacher, type Reference } from './teacher-source.ts';
+import { openOtherTeacher, openTeacher, type Reference } from './teacher-source.ts';
 import { sourceOf } from './train-source.ts';
 
 export {
@@ -103,11 +103,10 @@ export function compressionCommand<Flags extends CompressionFlags>(
         `Cannot compress '${path}': it has one score for two classes, expected one for each; train it with two`,
       );
     }
-    const { mean, std } = given;
     const lecturer =
       lecturerPath === undefined
         ? reference
-        : await openTeacher(lecturerPath, training, given, definedOnly({ mean, std }), output);
+        : await openOtherTeacher(lecturerPath, training, given, preprocessing, output);
     if (validation === undefined) {
       output.warn(`there are no held-out images: '${training.source}' itself is measured on (--val names others)`);
     }

@@ -25,10 +25,11 @@ export async function splitModel(
   const { liftWeights } = await import('../ops/index.ts');
   const { classifierHead, fold, runPasses } = await import('../transforms/index.ts');
   const folded = (model: Model): Model => runPasses(liftWeights(model), [fold]).model;
-  const teacher = { ...given.teacher, model: folded(given.teacher.model) };
+  const base = folded(given.model);
+  const { teacher: lecturer } = given;
+  const teacher = { ...lecturer, model: lecturer.model === given.model ? base : folded(lecturer.model) };
   const context = { ...given, teacher };
   const { training, validation = training, meter, preprocessing, signal } = context;
-  const base = folded(context.model);
   const { classes } = classifierHead(base);
   if (flags.teacher !== undefined && flags.epochs > 0) requireHead(flags.teacher, () => classifierHead(teacher.model));
   const { classNames } = training;

@@ -19,7 +19,8 @@ export async function trainTogether(
   flags: SplitFlags,
 ): Promise<readonly SplitPart[]> {
   if (flags.jointEpochs === 0) return parts;
-  const { calibrateJointly, combinedScores, commonOffset, jointModel, withOffset } = await import('../split/index.ts');
+  const { calibrateJointly, combinedScores, commonOffset, jointModel, jointQuality, uncalibrated, withLogOdds } =
+    await import('../split/index.ts');
   const { costOf } = await import('../ops/index.ts');
   const { inputShapesOf } = await import('../compress/index.ts');
   const { training, validation, preprocessing, teacher, heldOut, stages, output, signal } = context;
@@ -27,26 +28,35 @@ export async function trainTogether(
     const recorded = await record(context, each, heldOut);
     return combinedScores(recorded, recorded[0]?.labels ?? new Int32Array(), 'subtracted');
   };
-  // Parts that were trained apart begin on one scale.
-  const { scale, bias } = calibrateJointly(await scoresOf(parts));
-  const ofClasses = (numbers: Float64Array, classes: readonly number[]) => classes.map((c) => numbers[c] as number);
-  const joint = jointModel(
-    parts.map(({ model, classes }) => ({
-      ...{ model, classes },
-      ...{ scale: ofClasses(scale, classes), bias: ofClasses(bias, classes) },
-    })),
-  );
+  const scaled = (each: readonly SplitPart[], scale: Float64Array, bias: Float64Array): SplitPart[] =>
+    each.map((part) => {
+      const ofPart = (numbers: Float64Array): number[] => part.classes.map((c) => numbers[c] as number);
+      return { ...part, model: withLogOdds(part.model, ofPart(scale), ofPart(bias)) };
+    });
+  // Parts that were trained apart begin on one scale, and what they learn stays in them.
+  const before = await scoresOf(parts);
+  const calibration = calibrateJointly(before);
+  const begun = scaled(parts, calibration.scale, calibration.bias);
+  const joint = jointModel(begun);
   stopIf(signal);
   const { params, macs } = costOf(joint.model, { inputShapes: inputShapesOf(joint.model, preprocessing.shape) });
   output.note(`all ${parts.length} parts together: ${count(params)} parameters, ${count(macs)} MACs`);
   const fineTune = fineTuner(
     { ...flags, epochs: flags.jointEpochs },
-    {
-      ...{ training, validation, preprocessing, teacher, stages, output, signal },
-    },
+    { training, validation, preprocessing, teacher, stages, output, signal },
   );
   const trained = joint.partsOf(await fineTune('together', joint.model, { frozen: joint.frozen }));
-  const together = parts.map((part, i) => ({ ...part, model: trained[i] as Model }));
-  const offset = together.length === 1 ? NEVER_OTHER : commonOffset(await scoresOf(together));
-  return together.map((part) => ({ ...part, model: withOffset(part.model, part.classes.length, offset) }));
+  const together = begun.map((part, i) => ({ ...part, model: trained[i] as Model }));
+  const after = await scoresOf(together);
+  const { classes } = after;
+  const lossBefore = jointQuality(before, calibration).loss;
+  const lossAfter = jointQuality(after, calibrateJointly(after)).loss;
+  if (lossAfter > lossBefore) {
+    output.warn(
+      `training the parts together made their answer worse (cross-entropy ${lossBefore.toFixed(4)} before, ${lossAfter.toFixed(4)} after, on ${heldOut.source}): they stay as they were`,
+    );
+    return parts;
+  }
+  const offset = together.length === 1 ? NEVER_OTHER : commonOffset(after);
+  return scaled(together, uncalibrated(classes).scale, new Float64Array(classes).fill(offset));
 }

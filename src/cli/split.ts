@@ -19,7 +19,7 @@ import { type TargetFlags, withTargets } from './pruning-targets.ts';
 import { GROUPINGS, type Grouping, type GroupWords, readGroups } from './split-groups.ts';
 import { describeSplit, splitJson } from './split-report.ts';
 import { splitModel } from './split-run.ts';
-import { openTeacher } from './teacher-source.ts';
+import { openOtherTeacher } from './teacher-source.ts';
 import { sourceOf } from './train-source.ts';
 
 export interface SplitFlags extends TrainingFlags, TargetFlags {
@@ -46,6 +46,7 @@ export interface SplitFlags extends TrainingFlags, TargetFlags {
 const EXPLANATION = `
 Each part is the model with the scores of its classes and one of 'other' (for a single class: one logit), without the
 channels that say least on images of these classes, trained with as many images of other classes as of each of its own.
+With --joint-epochs all parts are trained as one model after that, by the softmax of what they say, which is how they answer.
 The plan joins the parts' scores, calibrated on the held-out images, by a softmax. While it is made, a folder of its steps
 lies beside it.`;
 
@@ -115,7 +116,10 @@ export function splitCommand(): Command {
       0,
     )
     .addOption(
-      new Option('--distill [weight]', 'the model as teacher of its parts, with this share in the loss')
+      new Option(
+        '--distill [weight]',
+        'the model as teacher of its parts, alone and together, with this share in the loss',
+      )
         .argParser(numberBetween(0, 1))
         .preset(WEIGHT),
     )
@@ -154,13 +158,13 @@ async function run(at: Workplace, output: Output, path: string, place: string, g
       `there are no held-out images: '${at.training.source}' itself is calibrated and measured on (--val names others)`,
     );
   }
-  const { distill = given.teacher === undefined ? undefined : Number(WEIGHT), mean, std } = given;
+  const { distill = given.teacher === undefined ? undefined : Number(WEIGHT) } = given;
   const augment = fittingAugmentation(given.augment, preprocessing.shape);
   const flags = { ...given, augment, ...definedOnly({ distill }) };
   const teacher =
     given.teacher === undefined
       ? { model, preprocessing }
-      : await openTeacher(given.teacher, at.training, given, definedOnly({ mean, std }), output);
+      : await openOtherTeacher(given.teacher, at.training, given, preprocessing, output);
   const { report, plan } = await splitModel({ ...at, path, model, preprocessing, teacher, output }, flags);
   await moveFolder(plan, place, 'plan.json');
   await at.stages.clear();

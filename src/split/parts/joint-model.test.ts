@@ -8,7 +8,7 @@ import type { Model } from '../../graph/index.ts';
 import { GraphBuilder } from '../../ops/index.ts';
 import { combinedScores } from '../combine/choose-combination.ts';
 import { mergedModel, type PartToMerge } from '../merge/merged-model.ts';
-import { commonOffset, jointModel, withOffset } from './joint-model.ts';
+import { commonOffset, jointModel, withLogOdds } from './joint-model.ts';
 
 const IMAGES = 3;
 
@@ -40,7 +40,8 @@ const weightsOf = ({ graph }: Model) => [...graph.initializers].map(([name, { by
 
 describe('jointModel()', () => {
   it('says what the parts as one model say', async () => {
-    const expected = await rowsOf(mergedModel('side-by-side', parts, 'subtracted'));
+    const plain = parts.map(({ model, classes }) => ({ model, classes }));
+    const expected = await rowsOf(mergedModel('side-by-side', plain, 'subtracted'));
     for (const [i, row] of (await rowsOf(jointModel(parts).model)).entries()) expectClose(row, expected[i] ?? [], 1e-5);
   });
 
@@ -54,7 +55,7 @@ describe('jointModel()', () => {
     const { model, frozen, partsOf } = jointModel(parts);
     const { model: _, ...options } = smallOptions(training);
     const trained = await fineTune(model, { ...options, frozen });
-    const apart = partsOf(trained).map((each, i) => ({ ...(parts[i] as PartToMerge), model: each }));
+    const apart = partsOf(trained).map((each, i) => ({ classes: parts[i]?.classes ?? [], model: each }));
     const joined = await rowsOf(mergedModel('side-by-side', apart, 'subtracted'));
     for (const [i, row] of (await rowsOf(trained)).entries()) expectClose(row, joined[i] ?? [], 1e-4);
     const [first, second] = apart.map((part) => weightsOf(part.model));
@@ -99,13 +100,19 @@ describe('commonOffset()', () => {
   });
 });
 
-it.each([0, 2])('withOffset() adds it to log odds of part %d', async (i) => {
-  const { model, classes } = parts[i] as PartToMerge;
+it.each([
+  ['a single logit', 0],
+  ['a group', 2],
+])('withLogOdds() says what a calibration says: %s', async (_, i) => {
+  const { model, classes, scale = [], bias = [] } = parts[i] as PartToMerge;
   const logOdds = async (part: Model) => {
     const logits = (await rowsOf(part)).flatMap((row) => (row.length === 1 ? [0, ...row] : row));
     const own = { classes: [...classes.keys()], logits: Float64Array.from(logits) };
     return combinedScores([own], new Int32Array(IMAGES), 'subtracted').scores;
   };
-  const before = await logOdds(model);
-  expectClose(await logOdds(withOffset(model, classes.length, 1.5)), [...before.map((score) => score + 1.5)], 1e-5);
+  const expected = (await logOdds(model)).map((score, j) => {
+    const c = j % classes.length;
+    return (scale[c] as number) * score + (bias[c] as number);
+  });
+  expectClose(await logOdds(withLogOdds(model, scale, bias)), [...expected], 1e-5);
 });

@@ -11,26 +11,42 @@ import { minimize } from '../combine/minimize.ts';
 import { joinedScores, type PartToMerge } from '../merge/merged-model.ts';
 
 export interface JointModel {
-  /** Logits [batch, classes of all parts]: log odds against 'other', calibrated. */
+  /** Logits [batch, classes of all parts]: log odds against 'other'. */
   readonly model: Model;
-  /** Initializers that joining is made of: the parts' own weights can say as much. */
+  /** Initializers that joining is made of, which says nothing that the parts could not. */
   readonly frozen: (name: string) => boolean;
   /** The parts' models, with what `model` has learned. */
   readonly partsOf: (trained: Model) => Model[];
 }
 
+/** A part, and its classes among all: each class from 0 on is in exactly one part. */
+export type JointPart = Pick<PartToMerge, 'model' | 'classes'>;
+
 /**
- * @param parts each class from 0 on in exactly one
  * @throws SkeinError 'unsupported' where they cannot be one model, see `separable`; 'invalid-argument' where a part's scores are
  * not of its classes
  */
-export function jointModel(parts: readonly PartToMerge[]): JointModel {
+export function jointModel(parts: readonly JointPart[]): JointModel {
   const { model, ofParts, takeApart } = separable(parts.map((part) => part.model));
   return {
-    model: joinedScores(model, parts, 'subtracted'),
+    // A calibration would be no part's, and be lost when they are apart again.
+    model: joinedScores(
+      model,
+      parts.map(({ model: part, classes }) => ({ model: part, classes })),
+      'subtracted',
+    ),
     frozen: (name) => !ofParts.has(name),
     partsOf: takeApart,
   };
+}
+
+/** The part with log odds scale · z + bias of each of its classes in place of z; 'other' stays as it is. */
+export function withLogOdds(model: Model, scale: readonly number[], bias: readonly number[]): Model {
+  const classes = scale.length;
+  if (classes === 1 && widthOf(model) === 1) return linearScores(model, [[scale[0] as number]], [bias[0] as number]);
+  // Of scores [s₀, s₁ … sₘ] with z = sᵢ − s₀: scale · z + bias + s₀.
+  const rows = scale.map((factor, i) => [1 - factor, ...scale.map((_, j) => (i === j ? factor : 0))]);
+  return linearScores(model, [[1, ...scale.map(() => 0)], ...rows], [0, ...bias]);
 }
 
 /**
@@ -66,18 +82,6 @@ export function commonOffset({ scores, labels, classes }: LabelledScores): numbe
 /** log(1 + eˣ), of numbers however large. */
 function softplus(x: number): number {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-}
-
-/** The part with so much added to its log odds. @param classes how many it has */
-export function withOffset(model: Model, classes: number, offset: number): Model {
-  if (classes === 1 && widthOf(model) === 1) return linearScores(model, [[1]], [offset]);
-  const width = classes + 1;
-  const identity = Array.from({ length: width }, (_, i) => Array.from({ length: width }, (_, j) => (i === j ? 1 : 0)));
-  return linearScores(
-    model,
-    identity,
-    Array.from({ length: width }, (_, i) => (i === 0 ? -offset : 0)),
-  );
 }
 
 function widthOf({ graph }: Model): unknown {
