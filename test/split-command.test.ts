@@ -146,6 +146,19 @@ describe('skein split', () => {
     expect(parts[0].top1).toBeCloseTo(plain.quality.top1, 12);
   });
 
+  it('leaves the parts as they were where training them together made their answer worse', async () => {
+    const words = ['--groups', NAMES, '--epochs', '0', '--joint-epochs', '3', '--weight-decay', '50'];
+    const { code, stderr } = await split('worse', ...words);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/warning: training the parts together made their answer worse .*: they stay as they were/);
+    const plain = await split('plain', '--groups', NAMES, '--epochs', '0');
+    expect(plain.code, plain.stderr).toBe(0);
+    for (const name of ['part-1.onnx', 'part-2.onnx']) {
+      const [left, right] = await Promise.all(['worse', 'plain'].map((at) => readModel(join(folder, at, name))));
+      expect(left?.graph.initializers).toEqual(right?.graph.initializers);
+    }
+  });
+
   it('splits per class into networks of one logit, with the model as teacher', async () => {
     const { code, stdout, stderr } = await split(
       'single',
