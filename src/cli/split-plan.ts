@@ -72,7 +72,7 @@ export async function writeParts(
 
 /** Of the history of the parts. */
 function stepOf(path: string, flags: SplitFlags): object {
-  const { epochs, jointEpochs, seed, images, keep, weighCosts } = flags;
+  const { epochs, jointEpochs, rate, seed, images, keep, weighCosts, rounds, compensate } = flags;
   const { targetMacs, targetParams, targetLatency, maxDrop, apoz, meanActivation, distill, teacher } = flags;
   const told = definedOnly({
     targetMacs,
@@ -84,5 +84,6 @@ function stepOf(path: string, flags: SplitFlags): object {
     distill,
     teacher,
   });
-  return { by: 'skein split', model: path, epochs, jointEpochs, seed, images, keep, weighCosts, ...told };
+  const trained = { epochs, jointEpochs, rate, seed };
+  return { by: 'skein split', model: path, ...trained, images, keep, weighCosts, rounds, compensate, ...told };
 }
