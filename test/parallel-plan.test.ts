@@ -223,6 +223,27 @@ describe('stragglerMs', () => {
     },
   );
 
+  it.each<[string, (running: RunningServer) => Promise<unknown>]>([
+    ['the plan is loaded anew', ({ reload }) => reload()],
+    ['a thread dies', ({ killWorker }) => killWorker(0)],
+  ])('answers all requests where %s while parts are late, and takes none of them for failed', async (_, disturb) => {
+    const running = await start(join(folder, 'split'), { workers: 1, stragglerMs: 20, timer: atOnce });
+    const answers = Promise.all(Array.from({ length: 12 }, () => overRest(running.httpUrl)));
+    await overRest(running.httpUrl);
+    await disturb(running);
+    for (const { scores, late } of await answers) {
+      expect(late?.split(',').length ?? 0).toBeLessThan(PARTS.length);
+      expect(scores).toHaveLength(COUNT * CLASSES);
+      expect(scores.every(Number.isFinite)).toBe(true);
+    }
+    const metrics = await (await fetch(`${running.httpUrl}/metrics`)).text();
+    for (const index of PARTS.keys()) {
+      const labels = `{model="split",version="1",node="root.parallel.${index}"}`;
+      expect(metrics).toContain(`skein_part_failures_total${labels} 0\n`);
+      expect(metrics).toContain(`skein_queue_rows${labels} `);
+    }
+  });
+
   it.each<[string, (place: string) => Promise<unknown>, RegExp]>([
     [
       'missing',
