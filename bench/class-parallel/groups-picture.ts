@@ -4,6 +4,7 @@
  */
 import { mean } from '../../src/base/index.ts';
 import { drawChart, svgFile } from '../../src/cli/svg-chart.ts';
+import { MOST_TIMES } from './recipes.ts';
 import type { ClassParallelRow } from './table.ts';
 
 const WIDTH = 640;
@@ -23,7 +24,7 @@ export function groupsPicture(rows: readonly ClassParallelRow[], images: string)
       {
         title: `${first.recipe.family}: ${title}`,
         x: {
-          title: 'groups of classes (logarithmic), each cut to as many times fewer MACs, 8 at most',
+          title: `groups of classes (logarithmic), each cut to as many times fewer MACs, ${MOST_TIMES} at most`,
           ticks: counts.map(Math.log10),
           format: (x) => String(Math.round(10 ** x)),
         },
