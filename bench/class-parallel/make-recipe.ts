@@ -10,7 +10,7 @@ import { int8Parts } from './int8-parts.ts';
 import { GIVEN, HUNDRED, RECIPES, type Recipe } from './recipes.ts';
 
 /** Commands that write one model; the others write the folder of a plan. */
-const MODEL_COMMANDS: ReadonlySet<string> = new Set(['train', 'prune', 'distill']);
+const MODEL_COMMANDS: ReadonlySet<string> = new Set(['train', 'prune', 'factorize', 'distill']);
 
 /** The model, or the folder of the plan. */
 export function fileOf(name: string, { models, folder }: RecipeOptions): string {
@@ -36,11 +36,19 @@ export function wordsOf({ words = [] }: Recipe, { epochs }: RecipeOptions): stri
 
 const EPOCHS: ReadonlySet<string> = new Set(['--epochs', '--joint-epochs']);
 
+const NAME = /^\{.+\}$/;
+const nameIn = (word: string): string => word.slice(1, -1);
+
+/** What its words stand for, besides what it is made of. */
+export function namedIn({ words = [] }: Recipe): string[] {
+  return words.filter((word) => NAME.test(word)).map(nameIn);
+}
+
 /** @param done names that need not be looked at again; this one is among them then */
 export async function makeRecipe(name: string, options: RecipeOptions, log: Log, done: Set<string>): Promise<void> {
   if (GIVEN.has(name) || done.has(name)) return;
   const recipe = recipeOf(name);
-  const needed = [...recipe.of, ...(recipe.teacher === undefined ? [] : [recipe.teacher])];
+  const needed = [...recipe.of, ...namedIn(recipe)];
   for (const before of needed) await makeRecipe(before, options, log, done);
   done.add(name);
   const models = needed.map((before) => fileOf(before, options));
@@ -59,8 +67,7 @@ export async function makeRecipe(name: string, options: RecipeOptions, log: Log,
 function callOf(name: string, recipe: Recipe, options: RecipeOptions): string[] {
   const models = recipe.of.map((before) => fileOf(before, options));
   const subject = [...(recipe.architecture === undefined ? [] : [recipe.architecture]), ...models];
-  const { teacher } = recipe;
-  const own = [...wordsOf(recipe, options), ...(teacher === undefined ? [] : ['--teacher', fileOf(teacher, options)])];
+  const own = wordsOf(recipe, options).map((word) => (NAME.test(word) ? fileOf(nameIn(word), options) : word));
   const val = join(options.data, 'val.tar');
   if (recipe.command === 'pair') return [...subject, '--data', val, ...own];
   const data = isHundred(name) ? ['--data', HUNDRED] : ['--data', join(options.data, 'train.tar'), '--val', val];

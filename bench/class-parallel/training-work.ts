@@ -10,7 +10,7 @@ import { type Dataset, openData } from '../../src/data/index.ts';
 import { modelsOf, openServable, type Plan } from '../../src/plan/index.ts';
 import { partTraining } from '../../src/split/index.ts';
 import type { RecipeOptions } from '../recipes/options.ts';
-import { fileOf, isHundred, recipeOf, wordsOf } from './make-recipe.ts';
+import { fileOf, isHundred, namedIn, recipeOf, wordsOf } from './make-recipe.ts';
 import { GIVEN, HUNDRED } from './recipes.ts';
 
 /** Of a pass forward. */
@@ -37,7 +37,7 @@ export class TrainingWork {
     const numberAfter = (word: string): number => (words.includes(word) ? Number(words[words.indexOf(word) + 1]) : 0);
     const [epochs, jointEpochs] = [numberAfter('--epochs'), numberAfter('--joint-epochs')];
     if (epochs + jointEpochs === 0) return work;
-    const taughtBy = recipe.teacher ?? (words.includes('--distill') ? recipe.of[0] : undefined);
+    const taughtBy = namedIn(recipe)[0] ?? (words.includes('--distill') ? recipe.of[0] : undefined);
     const teacher = taughtBy === undefined ? 0 : await this.#macsOf(fileOf(taughtBy, this.#options));
     const data = await this.#training(name);
     const { plan } = await openServable(fileOf(name, this.#options));
