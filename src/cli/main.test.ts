@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { colorModel, writeColorData } from '../../test/color-world.ts';
 import { skeinIn } from '../../test/run-skein.ts';
+import { withDescription } from '../data/index.ts';
 import { writeModel } from '../onnx/index.ts';
 
 let folder: string;
@@ -74,6 +75,27 @@ describe('skein pair', () => {
     expect(plan).toMatchObject({ name: 'out', root: { cascade: { small: { model: 'small.onnx' } } } });
     const { stdout } = await skein('evaluate', 'out', '--data', 'data', '--split', 'test', '--json');
     expect(JSON.parse(stdout).top1).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it('fills in by a plan what a bare model does not say, and nothing that it says otherwise', async () => {
+    const { labels } = JSON.parse(readFileSync(join(folder, 'out', 'plan.json'), 'utf8'));
+    const described = (name: string, more: object) =>
+      writeModel(
+        withDescription(colorModel({ channel: 'red', gain: 4000 }), {
+          labels,
+          preprocessing: { mean: [0, 0, 0], std: [1, 1, 1] },
+          ...more,
+        }),
+        join(folder, name),
+      );
+    await described('reversed.onnx', { labels: labels.toReversed() });
+    await described('shifted.onnx', {
+      preprocessing: { mean: [0.1, 0.1, 0.1], std: [0.9, 0.9, 0.9] },
+    });
+    const pair = (small: string) => skein('pair', small, 'out', '--data', 'data', '--split', 'test', '-o', 'filled');
+    expect((await pair('reversed.onnx')).stderr).toMatch(/they must have the same labels/);
+    expect((await pair('shifted.onnx')).stderr).toMatch(/they must have the same mean/);
+    expect((await pair('small.onnx')).stdout).toContain('mean and std from the plan, labels from the plan');
   });
 
   it('guesses nothing of the images where their split says that they are held out', async () => {

@@ -83,7 +83,7 @@ export function pairCommand(): Command {
   });
 }
 
-/** A bare model beside a plan takes its images as the plan does, unless told otherwise. */
+/** What neither a bare model's file nor the call says, a plan beside it does. */
 async function openBoth(paths: readonly [string, string], told: SourceOverrides): Promise<[Servable, Servable]> {
   const { isPlanPath, openServable } = await import('../plan/index.ts');
   const arePlans = await Promise.all(paths.map(isPlanPath));
@@ -95,18 +95,17 @@ async function openBoth(paths: readonly [string, string], told: SourceOverrides)
   const known = servables.find((servable) => servable !== undefined)?.plan;
   const open = async (path: string): Promise<Servable> => {
     if (known === undefined) return openServable(path, told);
-    const opened = await openServable(path, {
-      labels: known.labels,
-      mean: known.input.mean,
-      std: known.input.std,
+    // A file that does not even say how many classes there are cannot be opened without the plan's.
+    const own = await openServable(path, told).catch(() => undefined);
+    const origin = (from: Origin = 'convention'): Origin => (from === 'convention' ? 'plan' : from);
+    const [labelsFrom, preprocessingFrom] = [origin(own?.labelsFrom), origin(own?.preprocessingFrom)];
+    const { mean, std } = known.input;
+    const { plan } = await openServable(path, {
+      ...(labelsFrom === 'plan' && { labels: known.labels }),
+      ...(preprocessingFrom === 'plan' && { mean, std }),
       ...told,
     });
-    const from = (isTold: boolean): Origin => (isTold ? 'overrides' : 'plan');
-    return {
-      plan: opened.plan,
-      preprocessingFrom: from(told.mean !== undefined || told.std !== undefined),
-      labelsFrom: from(told.labels !== undefined),
-    };
+    return { plan, preprocessingFrom, labelsFrom };
   };
   const [small, big] = await Promise.all(paths.map(async (path, i) => servables[i] ?? open(path)));
   return [small as Servable, big as Servable];
