@@ -166,7 +166,7 @@ describe('pruneModel()', () => {
     // 2 of 12 and 3 of 20 channels: an eighth, rounded up.
     const least = 64 * 9 * (3 * 2 + 2 * 3) + 10 * 3;
     await expect(impossible).rejects.toThrow(
-      `Cannot prune to 10 MACs (the least that can be reached is ${least}): ask for less, or let fewer channels be kept`,
+      `Cannot prune to 10 MACs (the least that can be reached is ${least}): cut less, or let a smaller part of the channels stay in any case`,
     );
     const words = { targets: [macsTarget(10)], score: l1Importance, multiple: () => 1 };
     expect(costOf(await pruneModel(network(), { ...words, unreachable: 'smallest' })).macs).toBe(least);

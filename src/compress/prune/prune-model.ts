@@ -124,5 +124,8 @@ function outOfReach(targets: readonly PruningTarget[], costs: readonly number[])
     .filter(({ most, cost }) => cost > most)
     .map(({ unit, most, cost }) => `${round(most)} ${unit} (the least that can be reached is ${round(cost)})`);
   const missing = missed.length > 0 ? missed.join(' and ') : 'the targets';
-  return new SkeinError('invalid-argument', `Cannot prune to ${missing}: ask for less, or let fewer channels be kept`);
+  return new SkeinError(
+    'invalid-argument',
+    `Cannot prune to ${missing}: cut less, or let a smaller part of the channels stay in any case`,
+  );
 }
